@@ -1,0 +1,40 @@
+# The commands of mmseam. `make` alone lists them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Test processes share the cores; each of them computes on one.
+WORKERS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+.DEFAULT_GOAL := help
+.PHONY: help install quickstart test test-mim test-slow lint clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /make \1\t/' | expand -t 20
+
+install: $(VENV)/.installed ## Create .venv with the tested versions and mmseam in it
+
+$(VENV)/.installed: setup.py requirements.txt constraints.txt pyproject.toml
+	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v[:2] >= (3, 8) else "mmseam needs Python 3.8 or newer; the tested one is 3.11: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt setuptools wheel torch
+	$(BIN)/python -m pip install --quiet --no-build-isolation -c constraints.txt -e '.[tests]'
+	touch $@
+
+quickstart: install ## Train YOLO11n-MultiSEAM on drawn, partly covered faces in some minutes on a CPU
+	$(BIN)/python tools/misc/quickstart.py
+
+test: install ## Run the tests (real data too, where MMSEAM_TEST_DATA names its folder)
+	$(PYTEST) tests
+
+test-mim: install ## Install wheels into throw-away environments and run the real mim there
+	$(BIN)/python -m pytest -m mim tests/test_mim
+
+test-slow: install ## Train for real: the quickstart and a fine-tuning
+	$(BIN)/python -m pytest -m slow tests
+
+lint: install ## Check the style
+	$(BIN)/ruff check .
+
+clean: ## Remove the environment, builds and results
+	rm -rf $(VENV) build dist *.egg-info mmseam/.mim results work_dirs
