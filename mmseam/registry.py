@@ -1,0 +1,51 @@
+"""Registries of mmseam, children of mmyolo's.
+
+Only this arrangement lets a config inherited by ``_base_ = 'mmseam::…'`` build: MMEngine stamps
+``_scope_='mmseam'`` on every outermost dict of such a config, and a registry looks for a name in itself, then in
+its ancestors. Below mmyolo's registries, ``YOLODetector`` is found under our scope; below the root it would not be.
+"""
+import mmengine.registry as root
+import mmyolo.registry as host
+from mmengine.registry import Registry
+
+
+def _child(parent: Registry, location: str) -> Registry:
+    # A lookup that climbs to the parent does not import the parent's modules, so they are named here as well.
+    return Registry(parent.name, parent=parent, scope='mmseam', locations=[f'mmyolo.{location}', f'mmseam.{location}'])
+
+
+def _child_of_root(parent: Registry, location: str) -> Registry:
+    return Registry(parent.name, parent=parent, scope='mmseam', locations=[location])
+
+
+RUNNERS = _child(host.RUNNERS, 'engine')
+RUNNER_CONSTRUCTORS = _child(host.RUNNER_CONSTRUCTORS, 'engine')
+LOOPS = _child(host.LOOPS, 'engine')
+HOOKS = _child(host.HOOKS, 'engine')
+OPTIMIZERS = _child(host.OPTIMIZERS, 'engine')
+OPTIM_WRAPPERS = _child(host.OPTIM_WRAPPERS, 'engine')
+OPTIM_WRAPPER_CONSTRUCTORS = _child(host.OPTIM_WRAPPER_CONSTRUCTORS, 'engine')
+PARAM_SCHEDULERS = _child(host.PARAM_SCHEDULERS, 'engine')
+
+DATASETS = _child(host.DATASETS, 'datasets')
+DATA_SAMPLERS = _child(host.DATA_SAMPLERS, 'datasets')
+TRANSFORMS = _child(host.TRANSFORMS, 'datasets')
+
+MODELS = _child(host.MODELS, 'models')
+MODEL_WRAPPERS = _child(host.MODEL_WRAPPERS, 'models')
+WEIGHT_INITIALIZERS = _child(host.WEIGHT_INITIALIZERS, 'models')
+TASK_UTILS = _child(host.TASK_UTILS, 'models')
+
+# mmyolo has no evaluation and no visualization package.
+METRICS = Registry(
+    host.METRICS.name, parent=host.METRICS, scope='mmseam', locations=['mmdet.evaluation', 'mmseam.evaluation'])
+VISUALIZERS = Registry(
+    host.VISUALIZERS.name, parent=host.VISUALIZERS, scope='mmseam', locations=['mmdet.visualization'])
+VISBACKENDS = Registry(
+    host.VISBACKENDS.name, parent=host.VISBACKENDS, scope='mmseam', locations=['mmdet.visualization'])
+
+# mmyolo has no node for these; they hang below MMEngine's root.
+FUNCTIONS = _child_of_root(root.FUNCTIONS, 'mmseam.datasets')
+EVALUATOR = _child_of_root(root.EVALUATOR, 'mmseam.evaluation')
+LOG_PROCESSORS = _child_of_root(root.LOG_PROCESSORS, 'mmseam.engine')
+INFERENCERS = _child_of_root(root.INFERENCERS, 'mmseam.apis')

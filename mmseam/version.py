@@ -1,0 +1,2 @@
+"""The version of mmseam; setup.py reads it without importing the package."""
+__version__ = '0.1.0'

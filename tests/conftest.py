@@ -1,0 +1,25 @@
+"""Fixtures shared by all tests."""
+import os
+from pathlib import Path
+
+import pytest
+
+import mmseam  # noqa: F401  (prepares the host packages before any test imports them)
+
+
+@pytest.fixture(scope='session')
+def test_data() -> Path:
+    """Folder of third-party test data, named by ``MMSEAM_TEST_DATA``; the test is skipped without it."""
+    folder = os.environ.get('MMSEAM_TEST_DATA')
+    if not folder:
+        pytest.skip('MMSEAM_TEST_DATA is not set: no third-party test data here')
+    path = Path(folder).resolve()
+    if not path.is_dir():
+        raise FileNotFoundError(f'MMSEAM_TEST_DATA names {path}, which is not a folder')
+    return path
+
+
+@pytest.fixture(scope='session')
+def repo() -> Path:
+    """Root of the checkout."""
+    return Path(__file__).resolve().parent.parent
