@@ -1,0 +1,73 @@
+"""What became of the tensors of a converted checkpoint."""
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Dict, List, NamedTuple, Optional, Tuple
+
+_LEVELS = re.compile(r'\.(cv[23]|reg_preds|cls_preds)\.\d+\.(\d+)\..*')
+
+
+class SkippedTensor(NamedTuple):
+    """A tensor of the source that was not taken, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ConversionReport:
+    """What became of the tensors; ``str()`` of it is a text for people.
+
+    Attributes:
+        source (str): The checkpoint in words.
+        license (str): Licence of the weights.
+        taken (tuple[str]): Names, in the target, of what was written.
+        skipped (tuple[SkippedTensor]): What the source has and the target does not take.
+        initialised (dict, optional): Parameters of the target that keep their initialisation, and their numbers of
+            elements. None for a conversion without a config.
+    """
+
+    source: str
+    license: str
+    taken: Tuple[str, ...]
+    skipped: Tuple[SkippedTensor, ...]
+    initialised: Optional[Dict[str, int]]
+
+    def __str__(self) -> str:
+        return '\n'.join([
+            f'source: {self.source}', f'licence of the weights: {self.license}', f'taken: {_tensors(len(self.taken))}',
+            *self._skipped_lines(), *self._initialised_lines()
+        ])
+
+    def _skipped_lines(self) -> List[str]:
+        groups: Dict[Tuple[str, str], int] = defaultdict(int)
+        for tensor in self.skipped:
+            groups[module_group(tensor.name), tensor.reason] += 1
+        lines = [f'  {group}: {_tensors(count)}, {reason}' for (group, reason), count in groups.items()]
+        return [f'skipped: {_tensors(len(self.skipped))} of the source', *lines]
+
+    def _initialised_lines(self) -> List[str]:
+        if self.initialised is None:
+            return []
+        groups: Dict[str, List[int]] = defaultdict(list)
+        for name, numel in self.initialised.items():
+            groups[module_group(name)].append(numel)
+        lines = [f'  {group}: {sum(numels):,} in {_tensors(len(numels))}' for group, numels in groups.items()]
+        return [f'left at their initialisation: {sum(self.initialised.values()):,} parameters', *lines]
+
+
+def _tensors(count: int) -> str:
+    return f'{count} tensor' if count == 1 else f'{count} tensors'
+
+
+def module_group(name: str) -> str:
+    """The part of a network that a parameter belongs to, the levels of a head taken together.
+
+    Args:
+        name (str): For example 'model.23.cv3.0.1.0.conv.weight' or 'backbone.stage1.0.conv.weight'.
+
+    Returns:
+        str: For example 'model.23.cv3.*.1' or 'backbone.stage1.0'.
+    """
+    merged = _LEVELS.sub(r'.\1.*.\2', name)
+    return merged if merged != name else '.'.join(name.split('.')[:-1][:3])

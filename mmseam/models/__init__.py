@@ -1,0 +1,5 @@
+"""Layers, backbones, necks and head modules."""
+from .backbones import *  # noqa: F401,F403
+from .dense_heads import *  # noqa: F401,F403
+from .layers import *  # noqa: F401,F403
+from .necks import *  # noqa: F401,F403

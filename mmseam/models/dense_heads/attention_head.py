@@ -1,0 +1,78 @@
+"""YOLO11 head modules whose branches hold an attention layer."""
+from typing import Optional
+
+from mmdet.utils import ConfigType
+
+from mmseam.registry import MODELS
+
+from ..layers import build_attention
+from .yolo11_head import YOLO11HeadModule
+
+
+@MODELS.register_module()
+class AttentionHeadModule(YOLO11HeadModule):
+    """YOLO11 head with an attention layer in front of every predictor, the way of the article on MultiSEAM.
+
+    Per level, box branch: 3×3 convolution, attention, 1×1 predictor; class branch the same. The article thereby
+    also swaps YOLO11's depthwise separable class stem for a dense 3×3 convolution; ``keep_cls_stem`` leaves the stem
+    as it is, so that all pretrained weights of the class branch fit.
+
+    Args:
+        *args: As for :class:`YOLO11HeadModule`.
+        attention_cfg (:obj:`ConfigDict` or dict): The layer, without ``in_channels``; anything registered that maps
+            (B, C, H, W) to (B, C, H, W), for example ``dict(type='mmseam.SEAM')`` or ``dict(type='CBAM')``.
+        keep_cls_stem (bool): Class branch of YOLO11's two depthwise separable convolutions, attention, predictor.
+            Defaults to False, as published.
+        **kwargs: As for :class:`YOLO11HeadModule`.
+    """
+
+    def __init__(self, *args, attention_cfg: ConfigType, keep_cls_stem: bool = False, **kwargs) -> None:
+        self.attention_cfg = attention_cfg
+        self.keep_cls_stem = keep_cls_stem
+        super().__init__(*args, **kwargs)
+
+    def build_reg_branch(self, in_channels: int) -> list:
+        """Build convolution, attention and predictor of the box branch."""
+        width = self.reg_out_channels
+        return [self.conv3x3(in_channels, width), build_attention(self.attention_cfg, width), self.reg_predictor()]
+
+    def build_cls_branch(self, in_channels: int) -> list:
+        """Build stem, attention and predictor of the class branch."""
+        width = self.cls_out_channels
+        stem = self.build_cls_stem(in_channels) if self.keep_cls_stem else [self.conv3x3(in_channels, width)]
+        return [*stem, build_attention(self.attention_cfg, width), self.cls_predictor()]
+
+
+class _PresetHeadModule(AttentionHeadModule):
+    """An :class:`AttentionHeadModule` whose ``attention_cfg`` only changes arguments of a fixed layer."""
+
+    attention_type: str
+
+    def __init__(self, *args, attention_cfg: Optional[ConfigType] = None, **kwargs) -> None:
+        super().__init__(*args, attention_cfg={'type': self.attention_type, **(attention_cfg or {})}, **kwargs)
+
+
+@MODELS.register_module()
+class SEAMHeadModule(_PresetHeadModule):
+    """YOLO11 head with SEAM; ``attention_cfg`` may change SEAM's arguments.
+
+    Args:
+        *args: As for :class:`AttentionHeadModule`.
+        attention_cfg (:obj:`ConfigDict` or dict, optional): Arguments of :class:`SEAM`. Defaults to None.
+        **kwargs: As for :class:`AttentionHeadModule`.
+    """
+
+    attention_type = 'mmseam.SEAM'
+
+
+@MODELS.register_module()
+class MultiSEAMHeadModule(_PresetHeadModule):
+    """YOLO11 head with MultiSEAM; ``attention_cfg`` may change MultiSEAM's arguments.
+
+    Args:
+        *args: As for :class:`AttentionHeadModule`.
+        attention_cfg (:obj:`ConfigDict` or dict, optional): Arguments of :class:`MultiSEAM`. Defaults to None.
+        **kwargs: As for :class:`AttentionHeadModule`.
+    """
+
+    attention_type = 'mmseam.MultiSEAM'
