@@ -1,0 +1,3 @@
+from .loading import LoadIntactImage
+
+__all__ = ['LoadIntactImage']

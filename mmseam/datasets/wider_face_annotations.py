@@ -1,0 +1,179 @@
+"""Reader of WIDER FACE's official annotation files, ``wider_face_{train,val}_bbx_gt.txt``.
+
+An image is a block of lines: its file name below ``images/``, the number of faces, and one line per face::
+
+    0--Parade/0_Parade_marchingband_1_849.jpg
+    1
+    449 330 122 149 0 0 0 0 0 0
+
+An image without faces has the count 0, in the official files followed by one line of zeros.
+
+Source: Yang et al., *WIDER FACE: A Face Detection Benchmark*, CVPR 2016, and the ``readme.txt`` beside the files.
+Needs NumPy only, no framework.
+"""
+import os
+from dataclasses import dataclass
+from typing import List, NoReturn, Tuple, Union
+
+import numpy as np
+
+#: Columns 5 to 10 of a face line. blur: 0 clear, 1 normal, 2 heavy; expression: 0 typical, 1 exaggerated;
+#: illumination: 0 normal, 1 extreme; invalid: 1 = not to be used; occlusion: 0 none, 1 partial, 2 heavy;
+#: pose: 0 typical, 1 atypical.
+WIDER_FACE_ATTRIBUTES = ('blur', 'expression', 'illumination', 'invalid', 'occlusion', 'pose')
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
+_COLUMNS = ('x', 'y', 'w', 'h') + WIDER_FACE_ATTRIBUTES
+
+
+class WIDERFaceFormatError(ValueError):
+    """An annotation file that does not keep to the format; names the file and the line."""
+
+
+@dataclass(frozen=True)
+class WIDERFaceAnnotations:
+    """All faces of a split, as flat arrays.
+
+    Args:
+        file_names (List[str]): ``event/name.jpg`` of the N images, in the file's order.
+        offsets (np.ndarray): Shape (N + 1,), int64. Faces ``offsets[i]:offsets[i + 1]`` belong to image i.
+        boxes (np.ndarray): Shape (F, 4), float32: x, y, width, height in pixels, exactly as annotated (11 faces of
+            the official val split have no width or no height).
+        attributes (np.ndarray): Shape (F, 6), int8, columns :data:`WIDER_FACE_ATTRIBUTES`.
+    """
+    file_names: List[str]
+    offsets: np.ndarray
+    boxes: np.ndarray
+    attributes: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.file_names)
+
+    def faces(self, index: int) -> slice:
+        """Where the faces of one image stand in ``boxes`` and ``attributes``."""
+        return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
+
+
+def read_wider_face_annotations(path: Union[str, os.PathLike]) -> WIDERFaceAnnotations:
+    """Read an official WIDER FACE annotation file.
+
+    Accepts Windows line ends, blanks at line ends, empty lines at the end of the file, and images without faces with
+    or without their line of zeros. Anything else that is out of the format is an error.
+
+    Args:
+        path (str | os.PathLike): The annotation file.
+
+    Returns:
+        WIDERFaceAnnotations: Its images and faces.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        WIDERFaceFormatError: The file is not in the format; the message names file and line, what was expected there
+            and what was found.
+    """
+    return _Parser(path).parse()
+
+
+class _Parser:
+    """One pass over the lines; ``self.position`` is the index of the next line to read."""
+
+    def __init__(self, path: Union[str, os.PathLike]) -> None:
+        self.path = os.fspath(path)
+        self.lines = self._read_lines()
+        self.position = 0
+        self.file_names: List[str] = []
+        self.counts: List[int] = []
+        self.rows: List[Tuple[float, ...]] = []
+        self.row_lines: List[int] = []
+
+    def parse(self) -> WIDERFaceAnnotations:
+        while self.position < len(self.lines):
+            self.file_names.append(self._read_file_name())
+            self.counts.append(self._read_count())
+            if self.counts[-1]:
+                self._read_faces(self.counts[-1])
+            else:
+                self._skip_line_of_zeros()
+        if not self.file_names:
+            self._fail(0, 'the file name of an image', 'an empty file')
+        self._check_unique()
+        table = np.array(self.rows, dtype=np.float64).reshape(-1, len(_COLUMNS))
+        self._check_numbers(table)
+        offsets = np.concatenate([[0], np.cumsum(self.counts)]).astype(np.int64)
+        return WIDERFaceAnnotations(self.file_names, offsets, table[:, :4].astype(np.float32),
+                                    table[:, 4:].astype(np.int8))
+
+    def _read_lines(self) -> List[str]:
+        with open(self.path, 'rb') as file:
+            content = file.read()
+        try:
+            text = content.decode('utf-8-sig')
+        except UnicodeDecodeError as error:
+            line = content.count(b'\n', 0, error.start)
+            self._fail(line, 'UTF-8 text', f'the byte 0x{content[error.start]:02x}')
+        # Not splitlines(): it also splits at characters that a file name may hold.
+        return [line.strip() for line in text.rstrip().split('\n')] if text.strip() else []
+
+    def _read_file_name(self) -> str:
+        name = self.lines[self.position]
+        if not name.lower().endswith(IMAGE_SUFFIXES):
+            hint = '; does the count of the image above agree with its number of faces?' if self.counts else ''
+            self._fail(self.position, f'the file name of an image ({", ".join(IMAGE_SUFFIXES)})', repr(name), hint)
+        self.position += 1
+        return name
+
+    def _read_count(self) -> int:
+        expected = f'the number of faces of {self.file_names[-1]}'
+        if self.position == len(self.lines):
+            self._fail(self.position, expected, 'the end of the file')
+        line = self.lines[self.position]
+        if not (line.isascii() and line.isdigit()):
+            self._fail(self.position, expected, repr(line))
+        self.position += 1
+        return int(line)
+
+    def _read_faces(self, count: int) -> None:
+        for number in range(1, count + 1):
+            if self.position == len(self.lines):
+                self._fail(self.position, f'face {number} of {count} of {self.file_names[-1]}', 'the end of the file')
+            self.rows.append(self._read_face(number, count))
+            self.row_lines.append(self.position)
+            self.position += 1
+
+    def _read_face(self, number: int, count: int) -> Tuple[float, ...]:
+        line = self.lines[self.position]
+        fields = line.split()
+        try:
+            row = tuple(map(float, fields))
+        except ValueError:
+            row = ()
+        if len(row) != len(_COLUMNS):
+            expected = f'face {number} of {count} of {self.file_names[-1]}: {len(_COLUMNS)} numbers, '
+            self._fail(self.position, expected + ' '.join(_COLUMNS), f'{len(fields)} fields, {line!r}')
+        return row
+
+    def _skip_line_of_zeros(self) -> None:
+        if self.position < len(self.lines):
+            fields = self.lines[self.position].split()
+            self.position += fields == ['0'] * len(_COLUMNS)
+
+    def _check_unique(self) -> None:
+        seen = set()
+        for name in self.file_names:
+            if name in seen:
+                second = [i for i, line in enumerate(self.lines) if line == name][1]
+                self._fail(second, 'every image once', f'{name} a second time')
+            seen.add(name)
+
+    def _check_numbers(self, table: np.ndarray) -> None:
+        attributes = table[:, 4:]
+        finite = np.isfinite(table).all(axis=1)
+        # The documented values are 0, 1, 2; others fit as long as they are small whole numbers.
+        whole = ((attributes == np.floor(attributes)) & (attributes >= 0) & (attributes < 128)).all(axis=1)
+        bad = np.flatnonzero(~(finite & whole))
+        if len(bad):
+            line = self.row_lines[bad[0]]
+            expected = 'finite numbers x y w h and whole numbers >= 0 for ' + ' '.join(WIDER_FACE_ATTRIBUTES)
+            self._fail(line, expected, repr(self.lines[line]))
+
+    def _fail(self, line: int, expected: str, found: str, hint: str = '') -> NoReturn:
+        raise WIDERFaceFormatError(f'{self.path}, line {line + 1}: expected {expected}, found {found}{hint}')
