@@ -1,0 +1,18 @@
+"""All that lets mmdet 3.3 and mmyolo 0.6 run on today's PyTorch, and nothing else; each module is one repair."""
+from .host_versions import check_host_versions
+
+__all__ = ['prepare_host']
+
+
+def prepare_host() -> None:
+    """Make the host packages usable; called once, first thing, when ``mmseam`` is imported.
+
+    Raises:
+        HostVersionError: A host package is missing or of a version that does not work.
+    """
+    check_host_versions()
+    # Imported late: both need what the line above has just found to be there.
+    from .mmcv_ext import offer_stand_in
+    from .safe_checkpoints import allow_mmengine_checkpoints
+    offer_stand_in()
+    allow_mmengine_checkpoints()

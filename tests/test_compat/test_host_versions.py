@@ -1,0 +1,103 @@
+"""The check of the host packages: silent on a good set, exact on a bad one."""
+import re
+import time
+from importlib import metadata
+
+import pytest
+
+from mmseam.compat.host_versions import HostVersionError, check_host_versions
+
+GOOD = {
+    'torch': '2.13.0+cpu', 'setuptools': '81.0.0', 'mmengine': '0.10.7', 'mmdet': '3.3.0', 'mmyolo': '0.6.0',
+    'mmcv-lite': '2.0.1'
+}
+
+
+@pytest.fixture
+def install(monkeypatch):
+    """Pretend that the good set, changed as told, is installed; None takes a package away."""
+
+    def pretend(**changes):
+        installed = {**GOOD, **{name.replace('_', '-'): version for name, version in changes.items()}}
+
+        def version(name):
+            if installed.get(name) is None:
+                raise metadata.PackageNotFoundError(name)
+            return installed[name]
+
+        monkeypatch.setattr(metadata, 'version', version)
+
+    return pretend
+
+
+def message():
+    with pytest.raises(HostVersionError) as caught:
+        check_host_versions()
+    assert isinstance(caught.value, ImportError)
+    return str(caught.value)
+
+
+def commands(text):
+    return re.findall(r'^  (python -m pip .*)$', text, re.M)
+
+
+@pytest.mark.parametrize('changes', [
+    dict(),
+    dict(mmcv='2.0.1', mmcv_lite=None),
+    dict(mmcv_lite='2.0.0'),
+    dict(torch='2.0.0'),
+    dict(torch='2.14.0a0+git1234'),
+    dict(setuptools='59.6.0'),
+])
+def test_a_good_set_passes(install, changes):
+    install(**changes)
+    check_host_versions()
+
+
+def test_this_environment_passes_at_once():
+    start = time.perf_counter()
+    check_host_versions()
+    assert time.perf_counter() - start < 1  # milliseconds; importing the packages would take seconds
+
+
+@pytest.mark.parametrize(('changes', 'problem', 'command'), [
+    (dict(mmdet='3.2.0'), 'mmdet 3.2.0 is installed; needed is mmdet>=3.3.0,<3.4', '"mmdet>=3.3.0,<3.4"'),
+    (dict(mmdet='3.4.0'), 'mmdet 3.4.0 is installed', '"mmdet>=3.3.0,<3.4"'),
+    (dict(mmyolo=None), 'mmyolo is not installed; needed is mmyolo>=0.6.0,<0.7', '"mmyolo>=0.6.0,<0.7"'),
+    (dict(mmengine='0.7.4'), 'mmengine 0.7.4 is installed', '"mmengine>=0.10,<1.0"'),
+    (dict(torch='1.13.1'), 'torch 1.13.1 is installed; needed is torch>=2.0', '"torch>=2.0"'),
+    (dict(setuptools='82.0.0'), 'setuptools 82.0.0 is installed; needed is setuptools<82 (MMEngine', '"setuptools<82"'),
+    (dict(setuptools=None), 'setuptools is not installed', '"setuptools<82"'),
+    (dict(mmcv_lite=None), 'mmcv-lite is not installed', '"mmcv-lite>=2.0.0,<2.1.0"'),
+    (dict(mmcv_lite='2.1.0'), 'mmcv-lite 2.1.0 is installed', '"mmcv-lite>=2.0.0,<2.1.0"'),
+])
+def test_one_wrong_package_is_named_with_its_command(install, changes, problem, command):
+    install(**changes)
+    text = message()
+    assert f'  - {problem}' in text
+    assert text.count('  - ') == 1
+    assert commands(text) == [f'python -m pip install {command}']
+
+
+def test_all_wrong_packages_are_mended_by_one_command(install):
+    install(mmdet='2.28.2', mmyolo=None, setuptools='82.1')
+    text = message()
+    assert text.count('  - ') == 3
+    assert commands(text) == ['python -m pip install "setuptools<82" "mmdet>=3.3.0,<3.4" "mmyolo>=0.6.0,<0.7"']
+
+
+def test_mmcv_beside_mmcv_lite_is_refused(install):
+    install(mmcv='2.0.1')
+    text = message()
+    assert 'mmcv 2.0.1 and mmcv-lite 2.0.1 are installed together' in text
+    assert commands(text) == ['python -m pip uninstall -y mmcv mmcv-lite',
+                              'python -m pip install "mmcv-lite>=2.0.0,<2.1.0"']
+    assert '"mmcv>=2.0.0,<2.1.0" in place of mmcv-lite' in text and '--no-deps' in text
+
+
+@pytest.mark.parametrize(('name', 'version'), [('mmcv', '2.2.0'), ('mmcv-full', '1.7.2')])
+def test_an_unfit_compiled_mmcv_goes_first(install, name, version):
+    install(**{name: version, 'mmcv_lite': None})
+    text = message()
+    assert f'{name} {version} is installed; needed is mmcv>=2.0.0,<2.1.0' in text
+    assert commands(text) == [f'python -m pip uninstall -y {name}', 'python -m pip install "mmcv-lite>=2.0.0,<2.1.0"']
