@@ -1,0 +1,12 @@
+"""Hooks that the host lacks."""
+from .bad_image_hook import BadImageHook
+from .checkpoint_match_hook import CheckpointMatchHook
+from .close_mosaic_hook import CloseMosaicHook
+from .learning_curve_hook import LearningCurveHook
+from .progress_bar_hook import ProgressBarHook
+from .yolo_param_scheduler_hook import YOLOParamSchedulerHook
+
+__all__ = [
+    'BadImageHook', 'CheckpointMatchHook', 'CloseMosaicHook', 'LearningCurveHook', 'ProgressBarHook',
+    'YOLOParamSchedulerHook'
+]

@@ -1,0 +1,62 @@
+"""Count of the images that could not be read in training."""
+import logging
+import os
+import tempfile
+import uuid
+from typing import Dict
+
+from mmengine.dist import all_gather_object, is_main_process
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmseam.datasets.transforms.loading import BAD_IMAGE_LOG
+from mmseam.registry import HOOKS
+
+_NAMED_IMAGES = 10
+
+
+@HOOKS.register_module()
+class BadImageHook(Hook):
+    """Report, at the end of training, which images could not be read.
+
+    :class:`~mmseam.datasets.transforms.loading.LoadIntactImage` replaces such images where it loads them, in worker
+    processes. These inherit an environment variable from the process that builds this hook and append to the file it
+    names. After training the bad images of all ranks are counted and named in the log, and listed with reasons in
+    ``bad_images.txt`` in the work folder. Where all could be read, nothing is written.
+    """
+
+    priority = 'VERY_LOW'
+
+    def __init__(self) -> None:
+        # Set here and not before training: an iteration-based loop starts its workers while it is being built.
+        self._log_file = os.path.join(tempfile.gettempdir(), f'mmseam_bad_images_{uuid.uuid4().hex}.tsv')
+        os.environ[BAD_IMAGE_LOG] = self._log_file
+
+    def after_train(self, runner: Runner) -> None:
+        """Gather what all workers of all ranks noted, and report it.
+
+        Args:
+            runner (Runner): The runner, whose log and work folder are used.
+        """
+        bad: Dict[str, str] = {}
+        for images in all_gather_object(self._read_log()):
+            bad.update(images)
+        if not bad or not is_main_process():
+            return
+        report = os.path.join(runner.work_dir, 'bad_images.txt')
+        temporary = f'{report}.tmp'
+        with open(temporary, 'w', encoding='utf-8') as file:
+            file.writelines(f'{path}\t{reason}\n' for path, reason in sorted(bad.items()))
+        os.replace(temporary, report)
+        named = ', '.join(sorted(bad)[:_NAMED_IMAGES]) + (', …' if len(bad) > _NAMED_IMAGES else '')
+        runner.logger.log(logging.WARNING, f'{len(bad)} images could not be read and were replaced by other samples: '
+                          f'{named}. Reasons in {report}')
+
+    def _read_log(self) -> Dict[str, str]:
+        """Path and reason of each bad image of this rank; the temporary file is removed."""
+        if not os.path.exists(self._log_file):
+            return {}
+        with open(self._log_file, encoding='utf-8') as file:
+            images = dict(line.rstrip('\n').split('\t', 1) for line in file)
+        os.remove(self._log_file)
+        return images

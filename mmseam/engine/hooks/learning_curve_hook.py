@@ -1,0 +1,96 @@
+"""What a training has reached so far, as a table and a picture."""
+import csv
+from pathlib import Path
+from typing import Dict, List, Optional
+
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmseam.registry import HOOKS
+from mmseam.utils.atomic_write import atomic_write
+
+
+@HOOKS.register_module()
+class LearningCurveHook(Hook):
+    """Keep ``learning_curve.csv`` and ``learning_curve.png`` in the work folder up to date.
+
+    One row per epoch: epoch, learning rate, mean losses of the epoch and, where a validation followed, its metrics. A
+    resumed training goes on with the rows that its checkpoint has seen.
+    """
+
+    # After the checkpoint hook, so that a failing disk costs no checkpoint; after EMA and logger as well.
+    priority = 'VERY_LOW'
+
+    def __init__(self) -> None:
+        self.rows: List[Dict[str, float]] = []
+
+    @master_only
+    def before_train(self, runner: Runner) -> None:
+        """Take over the rows of a resumed training."""
+        table = Path(runner.work_dir, 'learning_curve.csv')
+        if runner.epoch > 0 and table.exists():
+            with table.open(newline='', encoding='utf-8') as file:
+                rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+            self.rows = [row for row in rows if row['epoch'] <= runner.epoch]
+
+    @master_only
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Add the row of this epoch."""
+        row = dict(epoch=runner.epoch + 1, lr=runner.optim_wrapper.get_lr()['lr'][0])
+        iterations = len(runner.train_dataloader)
+        for name, scalar in runner.message_hub.log_scalars.items():
+            if name.startswith('train/loss') or name == 'train/grad_norm':
+                row[name.split('/', 1)[1]] = scalar.mean(iterations)
+        self.rows.append(row)
+        self._write(Path(runner.work_dir))
+
+    @master_only
+    def after_val_epoch(self, runner: Runner, metrics: Optional[Dict[str, float]] = None) -> None:
+        """Add the metrics to the last row and redraw the picture."""
+        if not self.rows or not metrics:
+            return
+        self.rows[-1].update({k: float(v) for k, v in metrics.items() if isinstance(v, (int, float))})
+        folder = Path(runner.work_dir)
+        self._write(folder)
+        draw_learning_curve(self.rows, folder / 'learning_curve.png')
+
+    def _write(self, folder: Path) -> None:
+        columns = list(dict.fromkeys(name for row in self.rows for name in row))
+        with atomic_write(folder / 'learning_curve.csv', newline='') as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+
+def draw_learning_curve(rows: List[Dict[str, float]], path: Path) -> None:
+    """Draw losses and metrics over the epochs.
+
+    Args:
+        rows (list[dict]): Rows with ``epoch``, losses (``loss…``) and metrics (``…/…``); missing values are skipped.
+        path (Path): PNG file to write.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    panels = [('loss', [n for n in names if n.startswith('loss')]), ('metric', main_metrics(names))]
+    figure = Figure(figsize=(11, 4), layout='constrained')
+    FigureCanvasAgg(figure)
+    for axes, (label, shown) in zip(figure.subplots(1, 2), panels):
+        for name in shown:
+            points = [(row['epoch'], row[name]) for row in rows if row.get(name, -1) >= 0]
+            if points:
+                axes.plot(*zip(*points), marker='.', label=name.split('/')[-1])
+        axes.set(xlabel='epoch', ylabel=label)
+        axes.grid(alpha=.3)
+        if axes.lines:
+            axes.legend()
+    with atomic_write(path, 'wb') as file:
+        figure.savefig(file, format='png', dpi=120)
+
+
+def main_metrics(names: List[str], most: int = 8) -> List[str]:
+    """Metrics worth a curve: AP without the variants by object size, at most ``most``."""
+    metrics = [n for n in names if '/' in n and not n.endswith(('_s', '_m', '_l', '_mAP_copypaste'))]
+    return metrics[:most]

@@ -1,0 +1,71 @@
+"""``BadImageHook`` in a real training run with worker processes."""
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.model import BaseModel
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+from wider_face_files import face, truncate, write_wider_face
+
+from mmseam.engine import BadImageHook
+
+
+class MeanModel(BaseModel):
+    """The least that trains."""
+
+    def __init__(self):
+        super().__init__()
+        self.bias = torch.nn.Parameter(torch.zeros(()))
+
+    def forward(self, inputs, data_samples=None, mode='loss'):
+        return dict(loss=(inputs.float().mean() - self.bias).abs())
+
+
+def train(tmp_path, loop, bad):
+    split = write_wider_face(tmp_path / 'data', {f'e/{i}.jpg': [face(10, 10, 20, 20)] for i in range(8)})
+    load = [dict(type='mmseam.LoadIntactImage'), dict(type='LoadAnnotations', with_bbox=True)]
+    pipeline = [
+        *load,
+        dict(type='Mosaic', img_scale=(64, 64), pre_transform=load),
+        dict(type='mmdet.PackDetInputs', meta_keys=('img_id', ))
+    ]
+    for i in bad:
+        truncate(tmp_path / 'data' / 'WIDER_train' / 'images' / 'e' / f'{i}.jpg')
+    with DefaultScope.overwrite_default_scope('mmyolo'):
+        runner = Runner(
+            MeanModel(),
+            str(tmp_path / 'work'),
+            train_dataloader=dict(
+                batch_size=2,
+                num_workers=2,
+                sampler=dict(type='DefaultSampler' if loop.get('by_epoch') else 'InfiniteSampler', shuffle=True),
+                collate_fn=dict(type='mmseam.yolo_collate'),
+                dataset=dict(type='mmseam.WIDERFaceDataset', pipeline=pipeline, **split)),
+            train_cfg=loop,
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+            custom_hooks=[dict(type='mmseam.BadImageHook')],
+            default_scope='mmyolo',
+            experiment_name=tmp_path.name)
+        runner.train()
+    return runner
+
+
+@pytest.mark.parametrize('loop', [dict(by_epoch=True, max_epochs=2), dict(by_epoch=False, max_iters=12)],
+                         ids=['epochs', 'iterations'])
+def test_bad_images_are_counted_and_named(tmp_path, loop):
+    runner = train(tmp_path, loop, bad=[2, 5])
+    report = (tmp_path / 'work' / 'bad_images.txt').read_text().splitlines()
+    assert [Path(line.split('\t')[0]).name for line in report] == ['2.jpg', '5.jpg']
+    assert all('truncated' in line for line in report)
+    log = next((tmp_path / 'work').glob('*/*.log')).read_text()
+    assert '2 images could not be read and were replaced by other samples' in log
+    assert 'e/2.jpg' in log and 'e/5.jpg' in log
+    hook = next(hook for hook in runner.hooks if isinstance(hook, BadImageHook))
+    assert not Path(hook._log_file).exists()
+
+
+def test_nothing_is_written_when_all_images_are_good(tmp_path):
+    train(tmp_path, dict(by_epoch=True, max_epochs=1), bad=[])
+    assert not (tmp_path / 'work' / 'bad_images.txt').exists()
+    assert 'could not be read' not in next((tmp_path / 'work').glob('*/*.log')).read_text()
