@@ -19,7 +19,7 @@ _SMALL_JOB = 64  # images below which starting processes takes longer than drawi
 _MAX_WORKERS = 8  # each imports PyTorch: a few hundred MB and some seconds
 
 
-def make_toy_faces(out_dir: Union[str, Path], num_train: int = 600, num_val: int = 150, image_size: int = 320,
+def make_toy_faces(out_dir: Union[str, Path], num_train: int = 600, num_val: int = 150, image_size: int = 256,
                    seed: int = 0, num_workers: Optional[int] = None,
                    show_progress: bool = False) -> Dict[str, Dict[str, int]]:
     """Makes a small data set of drawn, partly covered faces in exactly WIDER FACE's layout.
@@ -35,7 +35,7 @@ def make_toy_faces(out_dir: Union[str, Path], num_train: int = 600, num_val: int
         out_dir (str | Path): Folder of the data set; missing, empty or made by this function.
         num_train (int): Number of training images. Defaults to 600.
         num_val (int): Number of validation images. Defaults to 150.
-        image_size (int): Side of the square images in pixels, at least 64. Defaults to 320.
+        image_size (int): Side of the square images in pixels, at least 64. Defaults to 256.
         seed (int): Seed, not negative. Defaults to 0.
         num_workers (int, optional): Number of processes. Above 1 the calling script needs the usual
             ``if __name__ == '__main__':``. Defaults to None: the number of cores up to 8, or 1 for a few

@@ -17,7 +17,8 @@ BAD_IMAGE_LOG = 'MMSEAM_BAD_IMAGE_LOG'
 _SOI, _EOI, _SOS = b'\xff\xd8', b'\xff\xd9', 0xDA
 
 
-@TRANSFORMS.register_module()
+# Under the host's name too: mmdet's DetInferencer looks for that very word in the test pipeline.
+@TRANSFORMS.register_module(name=['LoadIntactImage', 'LoadImageFromFile'])
 class LoadIntactImage(LoadImageFromFile):
     """Load an image; a missing, truncated or undecodable one is named, and in training replaced by another sample.
 

@@ -1,0 +1,142 @@
+# ========================Frequently modified parameters======================
+data_root = 'data/WIDERFace/'  # holds WIDER_train/, WIDER_val/ and wider_face_split/, as downloaded
+train_ann_file = 'wider_face_split/wider_face_train_bbx_gt.txt'
+train_data_prefix = 'WIDER_train/images/'
+val_ann_file = 'wider_face_split/wider_face_val_bbx_gt.txt'
+val_data_prefix = 'WIDER_val/images/'
+# Folder of the official wider_{face,easy,medium,hard}_val.mat (eval_tools/ground_truth of the benchmark's download).
+# Without it, subsets are derived from the heights of the faces and named so
+gt_dir = None
+train_num_workers = 8  # Worker to pre-fetch data for each GPU during training
+# persistent_workers must be False if num_workers is 0
+persistent_workers = True
+
+# ========================Possible modified parameters========================
+img_scale = (640, 640)  # width, height
+# Faces that are smaller in the original image are not trained on. WIDER images are 1024 wide: 8 pixels are 5 of the
+# network's. Leaving out what is under 5 pixels has helped small nets (nothing of such a face survives stride 8).
+min_face_size = 8
+# A wide range of scales: half the faces of WIDER are under 16 pixels, and mosaic halves them once more
+affine_scale = 0.5
+# What the crop leaves of a face must still be a target that can be learnt
+min_bbox_size = 4
+# Merged into the model by every WIDER FACE config
+one_class_model = dict(
+    bbox_head=dict(head_module=dict(num_classes=1)),
+    # Five points a face instead of ten: a face of 8 pixels covers hardly one, and ten would reach into its
+    # neighbours (worth .8 AP on the hard subset elsewhere)
+    train_cfg=dict(assigner=dict(num_classes=1, topk=5)),
+    # The protocol of WIDER FACE rewards long lists: up to 709 faces an image
+    test_cfg=dict(
+        multi_label=False, score_thr=0.01, nms=dict(type='nms', iou_threshold=0.5), max_per_img=1000))
+
+# =======================Unmodified in most cases==================
+dataset_type = 'mmseam.WIDERFaceDataset'
+pre_transform = [dict(type='mmseam.LoadIntactImage'), dict(type='LoadAnnotations', with_bbox=True)]
+last_transform = [
+    dict(type='YOLOv5HSVRandomAug', hue_delta=0.015, saturation_delta=0.7, value_delta=0.4),
+    dict(type='mmdet.RandomFlip', prob=0.5),
+    dict(
+        type='mmdet.PackDetInputs',
+        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'flip', 'flip_direction'))
+]
+affine = dict(
+    type='YOLOv5RandomAffine',
+    max_rotate_degree=0.0,
+    max_shear_degree=0.0,
+    scaling_ratio_range=(1 - affine_scale, 1 + affine_scale),
+    max_aspect_ratio=10,
+    min_bbox_size=min_bbox_size,
+    border_val=(114, 114, 114))
+train_pipeline = [
+    *pre_transform,
+    dict(type='Mosaic', img_scale=img_scale, pad_val=114.0, pre_transform=pre_transform),
+    dict(**affine, border=(-img_scale[0] // 2, -img_scale[1] // 2)), *last_transform
+]
+# The last epochs, without mosaic
+train_pipeline_stage2 = [
+    *pre_transform,
+    dict(type='YOLOv5KeepRatioResize', scale=img_scale),
+    dict(type='LetterResize', scale=img_scale, allow_scale_up=True, pad_val=dict(img=114.0)), affine, *last_transform
+]
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=train_num_workers,
+    persistent_workers=persistent_workers,
+    pin_memory=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    collate_fn=dict(type='mmseam.yolo_collate'),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        ann_file=train_ann_file,
+        data_prefix=dict(img=train_data_prefix),
+        min_face_size=min_face_size,
+        pipeline=train_pipeline))
+
+test_pipeline = [
+    # mmseam.LoadIntactImage under the host's name, for which mmdet's DetInferencer looks
+    dict(type='LoadImageFromFile', _scope_='mmseam'),
+    dict(type='YOLOv5KeepRatioResize', scale=img_scale),
+    dict(type='LetterResize', scale=img_scale, allow_scale_up=False, pad_val=dict(img=114)),
+    dict(type='LoadAnnotations', with_bbox=True, _scope_='mmdet'),
+    dict(
+        type='mmdet.PackDetInputs',
+        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'pad_param', 'instances'))
+]
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    persistent_workers=persistent_workers,
+    pin_memory=True,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type=dataset_type,
+        data_root=data_root,
+        test_mode=True,
+        ann_file=val_ann_file,
+        data_prefix=dict(img=val_data_prefix),
+        pipeline=test_pipeline))
+test_dataloader = val_dataloader
+
+# The official protocol, first and so the one that chooses the best checkpoint; COCO's metric over the faces that are
+# not marked invalid. Both take the annotations from the data set where `gt_dir` is None.
+val_evaluator = [
+    dict(type='mmseam.WIDERFaceMetric', gt_dir=gt_dir),
+    dict(type='mmdet.CocoMetric', proposal_nums=(100, 300, 1000), metric='bbox')
+]
+test_evaluator = val_evaluator
+
+# ========================Other ways to test==================
+# The images as they are, padded to whole strides (none has a side of 8192 pixels, so nothing is scaled). A child config
+# of any size takes it by `test_dataloader = dict(dataset=dict(pipeline=_base_.original_size_pipeline))`
+original_size_pipeline = [
+    test_pipeline[0],
+    dict(type='LetterResize', scale=(8192, 8192), allow_scale_up=False, use_mini_pad=True, pad_val=dict(img=114)),
+    *test_pipeline[-2:]
+]
+
+# Several scales with and without flip: `tools/test.py --tta`. The flip comes before the padding: mmdet mirrors boxes
+# in the original image, which is right only if both sides are padded alike
+tta_scales = [(640, 640), (960, 960), (1280, 1280)]
+tta_model = dict(
+    type='mmdet.DetTTAModel', tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=1000))
+tta_pipeline = [
+    test_pipeline[0],
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [dict(type='mmdet.RandomFlip', prob=prob) for prob in (0.0, 1.0)],
+            [
+                dict(
+                    type='Compose',
+                    transforms=[
+                        dict(type='YOLOv5KeepRatioResize', scale=scale),
+                        dict(type='LetterResize', scale=scale, allow_scale_up=False, pad_val=dict(img=114))
+                    ]) for scale in tta_scales
+            ],
+            [test_pipeline[-2]],
+            [dict(test_pipeline[-1], meta_keys=(*test_pipeline[-1]['meta_keys'], 'flip', 'flip_direction'))],
+        ])
+]

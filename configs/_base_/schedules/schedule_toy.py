@@ -1,0 +1,42 @@
+# A few minutes on two cores of a CPU, from scratch
+_base_ = './schedule_500e.py'
+
+max_epochs = 12
+base_lr = 0.002
+
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs // 4)
+auto_scale_lr = dict(base_batch_size=16)
+optim_wrapper = dict(
+    _delete_=True,
+    type='OptimWrapper',
+    clip_grad=dict(max_norm=10.0),
+    optimizer=dict(type='AdamW', lr=base_lr, weight_decay=0.05),
+    paramwise_cfg=dict(norm_decay_mult=0, bias_decay_mult=0, bypass_duplicate=True))
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=True, end=1, convert_to_iter_based=True),
+    dict(
+        type='CosineAnnealingLR',
+        eta_min_ratio=0.01,
+        begin=1,
+        end=max_epochs,
+        T_max=max_epochs - 1,
+        by_epoch=True,
+        convert_to_iter_based=True)
+]
+default_hooks = dict(
+    logger=dict(interval=10),
+    param_scheduler=dict(_delete_=True, type='ParamSchedulerHook'),
+    checkpoint=dict(interval=max_epochs // 4, max_keep_ckpts=1))
+custom_hooks = [
+    # The weights change quickly in so short a training; the average looks back over some 50 steps
+    dict(
+        type='EMAHook',
+        ema_type='ExpMomentumEMA',
+        momentum=0.02,
+        update_buffers=True,
+        strict_load=False,
+        priority=49),
+    dict(type='mmseam.BadImageHook'),
+    dict(type='mmseam.LearningCurveHook'),
+    dict(type='mmseam.ProgressBarHook'),
+]

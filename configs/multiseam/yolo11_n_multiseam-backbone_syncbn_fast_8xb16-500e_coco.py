@@ -1,0 +1,5 @@
+_base_ = '../yolo11/yolo11_n_syncbn_fast_8xb16-500e_coco.py'
+
+# Behind the stages that feed the neck
+plugins = [dict(cfg=dict(type='mmseam.MultiSEAM'), stages=(False, True, True, True))]
+model = dict(backbone=dict(plugins=plugins))

@@ -1,0 +1,7 @@
+_base_ = [
+    '../_base_/models/yolo11_n.py', '../_base_/datasets/toy_faces_192.py', '../_base_/schedules/schedule_toy.py',
+    '../_base_/default_runtime.py'
+]
+
+head_module = dict(type='mmseam.MultiSEAMHeadModule', num_classes=1)
+model = dict(_base_.one_class_model, bbox_head=dict(head_module=head_module))
