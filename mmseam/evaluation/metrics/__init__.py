@@ -1,1 +1,4 @@
+"""Metrics."""
+from .wider_face_metric import WIDERFaceMetric
 
+__all__ = ['WIDERFaceMetric']
