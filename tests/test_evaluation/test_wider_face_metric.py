@@ -65,7 +65,8 @@ def test_equals_the_protocol_on_the_written_submission(tmp_path):
     expected = evaluate_wider_face(truth, read_detections(tmp_path / 'submission'), subsets)
     assert measured == {f'wider_face/{name}': 100 * result.ap for name, result in expected.items()}
     assert list(expected)[:3] == ['derived_easy', 'derived_medium', 'derived_hard']
-    assert [result.num_faces for result in expected.values()] == [2, 3, 4, 2, 1, 2]  # the invalid face is in a slice only
+    # The invalid face is in a slice only.
+    assert [result.num_faces for result in expected.values()] == [2, 3, 4, 2, 1, 2]
     assert 0 < measured['wider_face/derived_hard'] <= 100
 
 
@@ -119,7 +120,8 @@ def test_two_processes_measure_the_same():
     metric = WIDERFaceMetric()
     metric.process({}, list(samples()))
     command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', __file__]
-    ran = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ, OMP_NUM_THREADS='1'), timeout=120)
+    environment = dict(os.environ, OMP_NUM_THREADS='1')
+    ran = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.splitlines()[-1] == str(metric.evaluate(size=len(FACES)))
 

@@ -10,7 +10,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('out_dir', help='folder of the data set: missing, empty, or made by this tool')
     parser.add_argument('--train', type=int, default=600, help='number of training images (default: %(default)s)')
     parser.add_argument('--val', type=int, default=150, help='number of validation images (default: %(default)s)')
-    parser.add_argument('--size', type=int, default=320, help='side of the images in pixels (default: %(default)s)')
+    parser.add_argument('--size', type=int, default=256, help='side of the images in pixels (default: %(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='seed of everything drawn (default: %(default)s)')
     parser.add_argument('--workers', type=int, help='number of processes (default: the number of cores, at most 8)')
     return parser.parse_args()

@@ -1,17 +1,13 @@
 # A few minutes on two cores of a CPU, from scratch
 _base_ = './schedule_500e.py'
 
-max_epochs = 12
+max_epochs = 10
 base_lr = 0.002
 
-train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs // 4)
-auto_scale_lr = dict(base_batch_size=16)
-optim_wrapper = dict(
-    _delete_=True,
-    type='OptimWrapper',
-    clip_grad=dict(max_norm=10.0),
-    optimizer=dict(type='AdamW', lr=base_lr, weight_decay=0.05),
-    paramwise_cfg=dict(norm_decay_mult=0, bias_decay_mult=0, bypass_duplicate=True))
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs // 2)
+auto_scale_lr = dict(base_batch_size=8)
+# One group of parameters and no clipping: on a CPU, both would take as long as a tenth of the network
+optim_wrapper = dict(_delete_=True, type='OptimWrapper', optimizer=dict(type='AdamW', lr=base_lr, weight_decay=0.05))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=True, end=1, convert_to_iter_based=True),
     dict(
@@ -26,7 +22,7 @@ param_scheduler = [
 default_hooks = dict(
     logger=dict(interval=10),
     param_scheduler=dict(_delete_=True, type='ParamSchedulerHook'),
-    checkpoint=dict(interval=max_epochs // 4, max_keep_ckpts=1))
+    checkpoint=dict(interval=max_epochs // 2, max_keep_ckpts=1))
 custom_hooks = [
     # The weights change quickly in so short a training; the average looks back over some 50 steps
     dict(

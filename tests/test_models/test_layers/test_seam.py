@@ -46,8 +46,8 @@ def plain_separable(x, block, act):
     y = plain_batch_norm(act(F.conv2d(x, conv.weight, conv.bias, padding=conv.kernel_size[0] // 2,
                                       groups=x.shape[1])), block.depthwise.bn) + x
     conv = block.pointwise.conv
-    return plain_batch_norm(act(torch.einsum('oc,bchw->bohw', conv.weight[:, :, 0, 0], y) + conv.bias.view(1, -1, 1, 1)),
-                            block.pointwise.bn)
+    mixed = torch.einsum('oc,bchw->bohw', conv.weight[:, :, 0, 0], y) + conv.bias.view(1, -1, 1, 1)
+    return plain_batch_norm(act(mixed), block.pointwise.bn)
 
 
 def plain_gate(x, pooled, gate):

@@ -17,8 +17,8 @@ from conversion_cases import (
 )
 from mmengine.runner import load_checkpoint
 
-from mmseam.convert.errors import CheckpointError
 from mmseam.convert.conversion import convert
+from mmseam.convert.errors import CheckpointError
 from mmseam.version import __version__
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'model_converters' / 'ultralytics_to_mmseam.py'

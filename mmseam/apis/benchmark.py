@@ -1,0 +1,77 @@
+"""One report of what a detector finds, weighs and costs."""
+import platform
+from pathlib import Path
+from typing import Dict
+
+import numpy as np
+import torch
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from mmseam.utils.model_complexity import model_complexity
+from mmseam.version import __version__
+
+from .benchmark_protocol import protocol
+from .latency import NETWORK_STAGES, Latency, measure_latency
+
+
+def benchmark(runner: Runner, metrics: Dict[str, float]) -> dict:
+    """Measure the model of a finished test.
+
+    Args:
+        runner (Runner): A runner whose ``test`` has ended.
+        metrics (Dict[str, float]): What ``test`` returned.
+
+    Returns:
+        dict: Plain values, for json: ``config``, ``checkpoint``, ``metrics``, ``protocol``, ``parameters``,
+        ``gflops``, ``latency_ms`` (median and 95th percentile by stage), ``images_per_second`` and ``environment``.
+    """
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    latency = measure_latency(model.eval(), runner.test_dataloader.dataset)
+    img_size = latency.input_shapes.most_common(1)[0][0]
+    complexity = model_complexity(runner.cfg, img_size)
+    return dict(
+        config=str(runner.cfg.filename),
+        checkpoint=str(runner.cfg.load_from),
+        metrics={name: float(value) for name, value in metrics.items()},
+        protocol=protocol(runner.cfg, latency.input_shapes),
+        parameters=dict(
+            trainable=complexity.parameters, with_fixed_weights=complexity.parameters + complexity.fixed_weights),
+        gflops=dict(
+            img_size=list(img_size),
+            convolution_and_linear=complexity.gflops,
+            with_attention_products=complexity.gflops_with_attention),
+        latency_ms=_latency(latency),
+        images_per_second=_rates(latency),
+        environment=_environment(next(model.parameters()).device))
+
+
+def _latency(latency: Latency) -> dict:
+    stages = {stage: _summary(times) for stage, times in latency.stages.items()}
+    return dict(stages, total=_summary(sum(latency.stages.values())), images=len(latency.stages['load']),
+                warm_up_images=latency.warm_up, batch_size=1)
+
+
+def _summary(milliseconds: np.ndarray) -> Dict[str, float]:
+    return dict(median=float(np.median(milliseconds)), p95=float(np.percentile(milliseconds, 95)))
+
+
+def _rates(latency: Latency) -> Dict[str, float]:
+    """Images per second over the whole set, one after the other."""
+    network = sum(times for stage, times in latency.stages.items() if stage in NETWORK_STAGES)
+    return dict(without_loading=float(1000 / network.mean()),
+                with_loading=float(1000 / sum(latency.stages.values()).mean()))
+
+
+def _environment(device: torch.device) -> dict:
+    return dict(device=_device_name(device), threads=torch.get_num_threads(), torch=torch.__version__,
+                cuda=torch.version.cuda, mmseam=__version__, python=platform.python_version())
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == 'cuda':
+        return torch.cuda.get_device_name(device)
+    info = Path('/proc/cpuinfo')
+    lines = info.read_text(encoding='utf-8').splitlines() if info.is_file() else []
+    names = [line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')]
+    return names[0] if names else platform.processor() or platform.machine()

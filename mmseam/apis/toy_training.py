@@ -1,0 +1,101 @@
+"""From nothing to a detector of covered faces in some minutes on a CPU."""
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Dict, Union
+
+import cv2
+import numpy as np
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.runner import Runner
+
+from mmseam.datasets.toy_faces import make_toy_faces
+from mmseam.utils.atomic_write import atomic_write
+from mmseam.utils.config import load_config
+
+from .media import write_image
+from .prediction import predict
+
+CONFIG = 'yolo11_n_multiseam_fast_1xb8-10e_toyfaces'
+NUM_DRAWN = 24
+
+
+def quickstart(data_root: Union[str, Path], out_dir: Union[str, Path]) -> Dict[str, float]:
+    """Make drawn faces, train YOLO11n-MultiSEAM on them from scratch, evaluate it, and draw what it finds.
+
+    Args:
+        data_root (str or Path): Folder of the data set, made where it is missing.
+        out_dir (str or Path): Folder of the results: checkpoints, log, ``learning_curve.csv`` and ``.png``,
+            ``metrics.json``, ``predictions/`` and ``predictions.jpg``.
+
+    Returns:
+        dict[str, float]: COCO metrics (fractions) and WIDER FACE metrics (percent) on the validation images.
+    """
+    data_root, out_dir = Path(data_root), Path(out_dir)
+    make_toy_faces(data_root, show_progress=True)
+    cfg = load_config(CONFIG, work_dir=str(out_dir))
+    for split in ('train', 'val', 'test'):
+        cfg[f'{split}_dataloader'].dataset.data_root = str(data_root)
+    train(cfg)
+    checkpoint = out_dir / f'epoch_{cfg.train_cfg.max_epochs}.pth'
+    metrics = evaluate(cfg, checkpoint)
+    with atomic_write(out_dir / 'metrics.json') as file:
+        json.dump(metrics, file, indent=2)
+    draw(cfg, checkpoint, data_root / 'WIDER_val' / 'images', out_dir)
+    return metrics
+
+
+def train(cfg: Config) -> None:
+    """Train with the progress line alone on the terminal; everything else goes to the log file."""
+    runner = Runner.from_cfg(cfg.copy())
+    _only_warnings_on_the_terminal(runner.logger)
+    runner.train()
+
+
+def evaluate(cfg: Config, checkpoint: Path) -> Dict[str, float]:
+    """Metrics of the checkpoint on the test set of the config, as tools/test.py measures them."""
+    cfg = cfg.copy()
+    cfg.load_from = str(checkpoint)
+    cfg.experiment_name = f'{CONFIG}_test'
+    runner = Runner.from_cfg(cfg)
+    _only_warnings_on_the_terminal(runner.logger)
+    return {name: float(value) for name, value in runner.test().items()}
+
+
+def draw(cfg: Config, checkpoint: Path, images: Path, out_dir: Path) -> None:
+    """Draw predictions on some images, one file each and all in one picture."""
+    chosen, drawn = out_dir / 'images', out_dir / 'predictions'
+    for folder in (chosen, drawn):
+        shutil.rmtree(folder, ignore_errors=True)
+    chosen.mkdir(parents=True)
+    every = sorted(images.rglob('*.jpg'))
+    for path in every[::max(len(every) // NUM_DRAWN, 1)][:NUM_DRAWN]:
+        shutil.copy(path, chosen)
+    config = out_dir / f'{CONFIG}.py'
+    summary = predict(chosen, config, checkpoint, drawn, batch_size=8)
+    shutil.rmtree(chosen)
+    write_image(out_dir / 'predictions.jpg', contact_sheet([cv2.imread(str(path)) for path in summary.written]))
+
+
+def contact_sheet(pictures: list, columns: int = 6) -> np.ndarray:
+    """Pictures of one size beside and below each other.
+
+    Args:
+        pictures (list[np.ndarray]): Each of shape (H, W, 3).
+        columns (int): Pictures a row; the last row is filled with white. Defaults to 6.
+
+    Returns:
+        np.ndarray: The sheet.
+    """
+    blank = np.full_like(pictures[0], 255)
+    pictures = pictures + [blank] * (-len(pictures) % columns)
+    rows = [np.hstack(pictures[i:i + columns]) for i in range(0, len(pictures), columns)]
+    return np.vstack(rows)
+
+
+def _only_warnings_on_the_terminal(logger: MMLogger) -> None:
+    for handler in logger.handlers:
+        if type(handler) is logging.StreamHandler:
+            handler.setLevel(logging.WARNING)

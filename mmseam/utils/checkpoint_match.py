@@ -1,0 +1,128 @@
+"""How well a checkpoint fits a model: MMEngine loads whatever fits and only logs the rest."""
+import re
+import zipfile
+from pathlib import Path
+from typing import Mapping, NamedTuple, Tuple, Union
+
+from torch import Tensor, nn
+
+_NAMED = 5
+# Opcode `c`, module, line break: a name to import, as opposed to the word in a text
+_CLASS_OF_ULTRALYTICS = re.compile(rb'cultralytics\.[\w.]+\n')
+
+
+class CheckpointMismatchError(ValueError):
+    """A checkpoint that is not one of the config's model; the message says what differs."""
+
+
+class CheckpointMatch(NamedTuple):
+    """Tensors of a model and of a checkpoint, by name and shape.
+
+    Args:
+        fitting (int): Number of the model's tensors that the checkpoint fills.
+        missing (Tuple[str, ...]): Tensors of the model that the checkpoint lacks.
+        unexpected (Tuple[str, ...]): Tensors of the checkpoint that the model lacks.
+        reshaped (Tuple[str, ...]): Tensors of both whose shapes differ, with the shapes.
+    """
+    fitting: int
+    missing: Tuple[str, ...]
+    unexpected: Tuple[str, ...]
+    reshaped: Tuple[str, ...]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every tensor has its counterpart."""
+        return not (self.missing or self.unexpected or self.reshaped)
+
+    def __str__(self) -> str:
+        total = self.fitting + len(self.missing) + len(self.reshaped)
+        parts = [f'{self.fitting} of {total} tensors of the model fit']
+        for text, names in (('missing in the checkpoint', self.missing), ('of other shape', self.reshaped),
+                            ('in the checkpoint only', self.unexpected)):
+            if names:
+                parts.append(f'{len(names)} {text}: {", ".join(names[:_NAMED])}' + (', …' * (len(names) > _NAMED)))
+        return '\n- '.join(parts)
+
+
+def match_checkpoint(model: nn.Module, checkpoint: dict) -> CheckpointMatch:
+    """Compare names and shapes.
+
+    Args:
+        model (nn.Module): The model, not wrapped for distributed training.
+        checkpoint (dict): A loaded checkpoint, or a bare state dict.
+
+    Returns:
+        CheckpointMatch: What fits and what does not. Counters of batches, which nothing depends on, are left out.
+    """
+    given = _shapes({name[len('module.'):] if name.startswith('module.') else name: value
+                     for name, value in checkpoint.get('state_dict', checkpoint).items()})
+    wanted = _shapes(model.state_dict())
+    common = [name for name in wanted if name in given]
+    reshaped = [name for name in common if wanted[name] != given[name]]
+    return CheckpointMatch(
+        len(common) - len(reshaped), tuple(name for name in wanted if name not in given),
+        tuple(name for name in given if name not in wanted),
+        tuple(f'{name} {given[name]} instead of {wanted[name]}' for name in reshaped))
+
+
+def _shapes(state_dict: Mapping[str, Tensor]) -> dict:
+    return {name: tuple(value.shape) for name, value in state_dict.items()
+            if isinstance(value, Tensor) and not name.endswith('num_batches_tracked')}
+
+
+def require_match(model: nn.Module, checkpoint: dict) -> None:
+    """Refuse a checkpoint of another architecture.
+
+    Args:
+        model (nn.Module): The model, not wrapped.
+        checkpoint (dict): A loaded checkpoint.
+
+    Raises:
+        CheckpointMismatchError: A tensor is missing, left over or of another shape.
+    """
+    match = match_checkpoint(model, checkpoint)
+    if not match.is_complete:
+        raise CheckpointMismatchError(f'the checkpoint does not fit the config, the results would mean nothing:\n'
+                                      f'- {match}\n{_origin(checkpoint)}')
+
+
+def _origin(checkpoint: dict) -> str:
+    """Which config the checkpoint was made with, as far as it tells."""
+    meta = checkpoint.get('meta', {})
+    if meta.get('experiment_name'):
+        # MMEngine's name: that of the config, and the time.
+        config = '_'.join(meta['experiment_name'].split('_')[:-2])
+        return f'It comes from a training with the config {config}: use that one.'
+    if isinstance(meta.get('source'), dict):
+        source = meta['source']
+        return (f'It was converted from {source.get("file")} (YOLO11, size {source.get("size")}): use a config of that '
+                'size, head and number of classes; a partial conversion serves load_from in training only.')
+    return 'It does not say which config it was made with; use the one it was trained with.'
+
+
+def check_checkpoint_file(path: Union[str, Path]) -> None:
+    """Refuse what is no checkpoint before anything is built.
+
+    Args:
+        path (str or Path): A file; addresses (``https://…``) are passed over.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        CheckpointMismatchError: It is one of Ultralytics, which has to be converted.
+    """
+    if '://' in str(path):
+        return
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'there is no checkpoint {path}')
+    if _is_of_ultralytics(path):
+        raise CheckpointMismatchError(f'{path} is a checkpoint of Ultralytics; convert it with '
+                                      'tools/model_converters/ultralytics_to_mmseam.py and use the .pth file')
+
+
+def _is_of_ultralytics(path: Union[str, Path]) -> bool:
+    """Whether the pickle asks for a class of Ultralytics; it is searched as bytes, not loaded."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        pickles = [name for name in archive.namelist() if name.endswith('data.pkl')]
+        return any(_CLASS_OF_ULTRALYTICS.search(archive.read(name)) for name in pickles)

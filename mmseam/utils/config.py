@@ -1,0 +1,140 @@
+"""What the command-line tools share: configs by path or name, overrides, work folder, launcher."""
+import argparse
+import difflib
+import os
+from pathlib import Path
+from typing import Optional, Sequence, Union
+
+import torch
+from mmengine.config import Config, ConfigDict, DictAction
+from mmengine.config.utils import ConfigParsingError
+from mmengine.dist import is_main_process
+from mmengine.logging import print_log
+from mmyolo.utils import is_metainfo_lower
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+class ConfigError(ValueError):
+    """A config, or a command-line option that changes it, that cannot work; the message says how to mend it."""
+
+
+def configs_folder() -> Path:
+    """The folder of mmseam's configs: that of the installed package, or of the checkout."""
+    installed = _PACKAGE / '.mim' / 'configs'
+    return installed if installed.is_dir() else _PACKAGE.parent / 'configs'
+
+
+def find_config(name: Union[str, Path]) -> Path:
+    """Find a config by its path or, among mmseam's own, by its file name or model name.
+
+    Args:
+        name (str or Path): ``configs/seam/yolo11_n_….py``, ``yolo11_n_….py`` or ``yolo11_n_…``.
+
+    Returns:
+        Path: The config file.
+
+    Raises:
+        ConfigError: There is none; the message names those of similar names.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = {file.stem: file for file in configs_folder().glob('[!_]*/*.py')}
+    stem = path.name[:-len('.py')] if path.name.endswith('.py') else path.name
+    if path.name == str(name) and stem in shipped:
+        return shipped[stem]
+    near = difflib.get_close_matches(stem, shipped, n=3, cutoff=0.4)
+    hint = ''.join(f'\n  {shipped[match]}' for match in near)
+    raise ConfigError(f'there is no config {str(name)!r}' + (f'; similar ones are{hint}' if near else
+                                                            f'; mmseam\'s own are in {configs_folder()}'))
+
+
+def parse_overrides(pairs: Sequence[str]) -> dict:
+    """Read ``--cfg-options`` as MMEngine does, without MMEngine in the tools' argument parsers.
+
+    Args:
+        pairs (Sequence[str]): Items ``key.of.config=value``.
+
+    Returns:
+        dict: Value by dotted key.
+
+    Raises:
+        ConfigError: An item has no ``=`` or its brackets do not match.
+    """
+    for pair in pairs:
+        if '=' not in pair:
+            raise ConfigError(f'--cfg-options: {pair!r} is not of the form key=value')
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    try:
+        return parser.parse_args(['--cfg-options', *pairs]).cfg_options
+    except AssertionError as error:
+        raise ConfigError(f'--cfg-options: {error}') from None
+
+
+def load_config(name: Union[str, Path], cfg_options: Optional[Sequence[str]] = None,
+                work_dir: Optional[str] = None) -> Config:
+    """Load a config with what the command line changes in it.
+
+    Args:
+        name (str or Path): As of :func:`find_config`.
+        cfg_options (Sequence[str], optional): Items ``key=value``. Defaults to None.
+        work_dir (str, optional): Work folder; without it the config's own, or ``work_dirs/`` and the config's name.
+
+    Returns:
+        Config: The config, with ``work_dir``.
+
+    Raises:
+        ConfigError: The config is not there or is damaged, or an override does not fit it.
+    """
+    path = find_config(name)
+    try:
+        cfg = Config.fromfile(str(path))
+    except (SyntaxError, FileNotFoundError, ConfigParsingError) as error:
+        raise ConfigError(f'{path}: {error}') from error
+    if cfg_options:
+        try:
+            cfg.merge_from_dict(parse_overrides(cfg_options))
+        except (KeyError, TypeError, IndexError) as error:
+            raise ConfigError(f'--cfg-options does not fit {path}: {error}') from error
+    is_metainfo_lower(cfg)
+    cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs', path.stem))
+    return cfg
+
+
+def set_launcher(cfg: Config, launcher: str, local_rank: int) -> None:
+    """Choose how the processes of a distributed run find each other; on a machine without CUDA they use gloo.
+
+    Args:
+        cfg (Config): The config, changed in place.
+        launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'.
+        local_rank (int): Place of this process on its machine, unless ``LOCAL_RANK`` is set.
+
+    Raises:
+        ConfigError: Without CUDA, for a launcher other than 'none' and 'pytorch', whose set-up MMEngine ties to CUDA.
+    """
+    os.environ.setdefault('LOCAL_RANK', str(local_rank))
+    cfg.launcher = launcher
+    if launcher == 'none' or torch.cuda.is_available():
+        return
+    if launcher != 'pytorch':
+        raise ConfigError(f'--launcher {launcher} needs CUDA; on CPUs use --launcher pytorch (tools/dist_train.sh)')
+    # MMEngine would choose a CUDA device for each process; it leaves a group that exists as it is.
+    torch.distributed.init_process_group('gloo')
+    wrapper = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
+    cfg.model_wrapper_cfg = dict(wrapper, find_unused_parameters=cfg.get('find_unused_parameters', False))
+    # PyTorch synchronises normalisation on CUDA only; MMYOLO's detector asks for it by default.
+    cfg.sync_bn = None
+    if str(cfg.model.type).endswith('YOLODetector'):
+        cfg.model.use_syncbn = False
+    if is_main_process():
+        print_log('no CUDA device: the processes communicate by gloo instead of nccl, and each normalises its own '
+                  'batch (no SyncBN)', logger='current')
+
+
+def innermost_dataset(dataset: ConfigDict) -> ConfigDict:
+    """The config of the data set inside its wrappers (those that hold one data set)."""
+    while 'dataset' in dataset:
+        dataset = dataset.dataset
+    return dataset

@@ -1,0 +1,123 @@
+"""Hooks that follow the runner: schedule, closing mosaic, learning curve, progress line."""
+import csv
+from types import SimpleNamespace
+
+import cv2
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from mmengine.evaluator import BaseMetric
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+
+from mmseam.engine import CloseMosaicHook, LearningCurveHook, ProgressBarHook, YOLOParamSchedulerHook
+
+
+class Line(BaseModel):
+    """y = w x, whose loss goes down by gradient descent."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.bias = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, inputs, mode):
+        distance = (self.weight + self.bias - 1).square()
+        return dict(loss=distance, loss_line=distance) if mode == 'loss' else [distance]
+
+
+class Distance(BaseMetric):
+    default_prefix = 'toy'
+
+    def process(self, data_batch, data_samples):
+        self.results.append(float(data_samples[0]))
+
+    def compute_metrics(self, results):
+        return dict(AP=1 - results[0], AP_s=-1.0)
+
+
+class Numbers(BaseDataset):
+
+    def load_data_list(self):
+        return [dict(inputs=torch.zeros(1)) for _ in range(4)]
+
+
+def train(work_dir, epochs, hooks, **kwargs):
+    loader = dict(batch_size=1, dataset=dict(type=Numbers, serialize_data=False), sampler=dict(type='DefaultSampler'))
+    runner = Runner(
+        Line(), str(work_dir), train_dataloader=loader, val_dataloader=loader, val_evaluator=dict(type=Distance),
+        train_cfg=dict(by_epoch=True, max_epochs=epochs, val_interval=2), val_cfg={},
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=.1, momentum=.9)), custom_hooks=hooks,
+        experiment_name=f'{work_dir.name}_{epochs}', cfg=Config(), **kwargs)
+    runner.train()
+    return runner
+
+
+def read_table(folder):
+    with open(folder / 'learning_curve.csv', newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def test_learning_curve_holds_every_epoch_and_goes_on_after_resuming(tmp_path):
+    train(tmp_path, 3, [LearningCurveHook()])
+    rows = read_table(tmp_path)
+    assert [float(row['epoch']) for row in rows] == [1, 2, 3]
+    assert [bool(row['toy/AP']) for row in rows] == [False, True, True]  # validated every second and the last epoch
+    losses = [float(row['loss']) for row in rows]
+    assert losses[0] > losses[1] > 0 and float(rows[0]['lr']) == .1
+    assert cv2.imread(str(tmp_path / 'learning_curve.png')).shape[1] > 600
+
+    train(tmp_path, 4, [LearningCurveHook()], resume=True, load_from=str(tmp_path / 'epoch_2.pth'))
+    again = read_table(tmp_path)
+    assert [float(row['epoch']) for row in again] == [1, 2, 3, 4]
+    assert again[:2] == rows[:2]
+
+
+def test_a_new_training_starts_a_new_curve(tmp_path):
+    train(tmp_path, 2, [LearningCurveHook()])
+    train(tmp_path, 1, [LearningCurveHook()])
+    assert len(read_table(tmp_path)) == 1
+
+
+def test_progress_line_counts_iterations(tmp_path, capsys):
+    train(tmp_path, 2, [ProgressBarHook()])
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert 'epoch 2/2' in last and '8/8' in last and 'loss=' in last
+
+
+class RecordRate(YOLOParamSchedulerHook):
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        super().before_train_iter(runner, batch_idx, data_batch)
+        runner.rates = [*getattr(runner, 'rates', []), runner.optim_wrapper.optimizer.param_groups[0]['lr']]
+
+
+@pytest.mark.parametrize('epochs', [4, 8])
+def test_schedule_spans_the_training(tmp_path, epochs):
+    hook = RecordRate(lr_factor=.01, warmup_epochs=1, warmup_mim_iter=4)
+    rates = train(tmp_path, epochs, [hook]).rates
+    assert rates[0] == 0 and max(rates) == pytest.approx(.1, rel=.3)
+    # mmyolo's hook sets the rate after an epoch by the number of that epoch, so the last one is one step behind.
+    assert rates[-1] == pytest.approx(.1 * (1 - (epochs - 2) / epochs * .99))
+
+
+@pytest.mark.parametrize('epochs, switched', [(20, [9, 10, 11]), (12, [1, 2, 3])])
+def test_mosaic_is_closed_for_the_last_epochs_whatever_their_number(epochs, switched):
+    hook = CloseMosaicHook(num_last_epochs=epochs - switched[1])
+    loader = SimpleNamespace(dataset=SimpleNamespace(pipeline='mosaic'), persistent_workers=False)
+    runner = SimpleNamespace(
+        max_epochs=epochs, train_dataloader=loader, cfg=Config(dict(train_pipeline_stage2=[])),
+        logger=SimpleNamespace(info=lambda text: None))
+    hook.before_train(runner)
+    closed = []
+    for runner.epoch in range(epochs):
+        hook.before_train_epoch(runner)
+        if loader.dataset.pipeline != 'mosaic':
+            closed.append(runner.epoch)
+    assert closed == list(range(switched[1], epochs))
+
+
+def test_mosaic_hook_names_the_missing_pipeline():
+    with pytest.raises(KeyError, match='train_pipeline_stage2'):
+        CloseMosaicHook().before_train(SimpleNamespace(cfg=Config(), max_epochs=3))

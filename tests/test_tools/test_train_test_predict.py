@@ -1,0 +1,172 @@
+"""The tools one after the other, as a user runs them: train, resume, test, predict; each in a process of its own."""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import DefaultScope
+from tiny_training import NUM_IMAGES, write_tiny_training
+
+from mmseam.apis.prediction import predict
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BASE = ROOT / 'configs/yolo11/yolo11_n_syncbn_fast_8xb16-250e_widerface.py'
+
+
+def run_tool(name: str, *arguments, succeeds: bool = True) -> str:
+    """Run a tool; returns what it wrote to both streams."""
+    command = [sys.executable, str(ROOT / 'tools' / name), *map(str, arguments)]
+    process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
+                             check=False, env=dict(os.environ, OMP_NUM_THREADS='1', MPLBACKEND='Agg'))
+    assert (process.returncode == 0) is succeeds, process.stdout
+    return process.stdout
+
+
+@pytest.fixture(scope='module')
+def config(tmp_path_factory) -> Path:
+    return write_tiny_training(tmp_path_factory.mktemp('tiny'), BASE)
+
+
+@pytest.fixture(scope='module')
+def trained(config) -> Path:
+    """Work folder of one epoch."""
+    work_dir = config.parent / 'run'
+    run_tool('train.py', config, '--work-dir', work_dir, '--auto-scale-lr')
+    return work_dir
+
+
+@pytest.fixture(scope='module')
+def tested(config, trained) -> Path:
+    """Work folder of a test with --benchmark and --out."""
+    work_dir = config.parent / 'test'
+    text = run_tool('test.py', config, trained / 'epoch_1.pth', '--work-dir', work_dir, '--benchmark', '--out',
+                    work_dir / 'out.pkl', '--show-dir', 'drawn')
+    assert f'written: {work_dir / "benchmark.json"}' in text
+    assert re.search(r'forward, ms +median \d', text)
+    return work_dir
+
+
+def read_checkpoint(path: Path) -> dict:
+    return torch.load(path, map_location='cpu', weights_only=True)
+
+
+def test_learning_rate_is_scaled_by_the_batch_size(trained):
+    groups = read_checkpoint(trained / 'epoch_1.pth')['optimizer']['param_groups']
+    # 0.01 is for 128 images, a batch has 4
+    assert [group['initial_lr'] for group in groups] == pytest.approx([0.01 * 4 / 128] * 3)
+
+
+def test_resume_goes_on_where_it_stopped(config, trained, tmp_path):
+    shutil.copytree(trained, tmp_path / 'run')
+    text = run_tool('train.py', config, '--work-dir', tmp_path / 'run', '--resume', '--cfg-options',
+                    'train_cfg.max_epochs=2', 'train_cfg.val_interval=9')
+    assert 'resumed epoch: 1' in text
+    assert 'Epoch(train) [1]' not in text
+    assert read_checkpoint(tmp_path / 'run' / 'epoch_2.pth')['meta']['epoch'] == 2
+
+
+def test_benchmark(tested, trained):
+    report = json.loads((tested / 'benchmark.json').read_text())
+    assert report['checkpoint'] == str(trained / 'epoch_1.pth')
+    assert 'coco/bbox_mAP_50' in report['metrics']
+    assert report['parameters'] == dict(trainable=2590019, with_fixed_weights=2590035)
+    # 6.3 at 640×640 with one class, and a hundredth of the pixels
+    assert report['gflops']['img_size'] == [64, 64]
+    assert report['gflops']['convolution_and_linear'] == pytest.approx(0.063, abs=0.001)
+    latency = report['latency_ms']
+    assert latency['images'] == NUM_IMAGES
+    stages = [latency[stage] for stage in ('load', 'preprocess', 'forward', 'postprocess', 'total')]
+    assert all(0 < stage['median'] <= stage['p95'] for stage in stages)
+    assert latency['total']['median'] > latency['forward']['median']
+    rates = report['images_per_second']
+    assert rates['with_loading'] < rates['without_loading']
+    assert report['environment']['torch'] == torch.__version__
+    assert report['environment']['device']
+    assert 'score_thr 0.01' in report['protocol']['text']
+
+
+def test_predictions_are_drawn_and_dumped(tested):
+    assert len(list(tested.glob('*/drawn/*.jpg'))) == NUM_IMAGES
+    assert (tested / 'out.pkl').is_file()
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(config, trained):
+    text = run_tool('test.py', config, trained / 'epoch_1.pth', '--work-dir', trained / 'x', '--cfg-options',
+                    'model.bbox_head.head_module.type=mmseam.SEAMHeadModule', succeeds=False)
+    error = text[text.index('error: '):]
+    assert 'Traceback' not in error
+    assert re.search(r'\d+ of \d+ tensors of the model fit\n- \d+ missing in the checkpoint: bbox_head', error)
+    assert 'a training with the config tiny_face: use that one' in error
+
+
+def test_contradictions_are_found_before_the_training(config):
+    text = run_tool('train.py', config, '--cfg-options', 'model.bbox_head.head_module.num_classes=3', succeeds=False)
+    assert text.startswith('error: the config contradicts itself')
+    assert 'has 1 classes (face)' in text
+
+
+def test_predict_on_a_folder(config, trained, tmp_path):
+    shutil.copytree(config.parent / 'data' / 'WIDER_val' / 'images', tmp_path / 'images')
+    broken = tmp_path / 'images' / '0--Noise' / 'broken.jpg'
+    broken.write_bytes(broken.with_name('noise_0.jpg').read_bytes()[:700])
+    text = run_tool('predict.py', tmp_path / 'images', config, trained / 'epoch_1.pth', '--out-dir', tmp_path / 'out',
+                    '--batch-size', 3)
+    assert f'{NUM_IMAGES} images or frames' in text
+    assert f'1 images could not be read:\n- {broken}: the JPEG file is truncated' in text
+    found = sorted(path.relative_to(tmp_path / 'out') for path in (tmp_path / 'out').rglob('*') if path.is_file())
+    assert found == [Path('0--Noise', f'noise_{i}.jpg') for i in range(NUM_IMAGES)]
+
+
+@pytest.fixture
+def scope():
+    """The inferencer sets MMEngine's default scope, which later tests must not see."""
+    with DefaultScope.overwrite_default_scope('mmseam'):
+        yield
+
+
+def test_predict_on_an_image(config, trained, tmp_path, scope):
+    source = config.parent / 'data' / 'WIDER_val' / 'images' / '0--Noise' / 'noise_2.jpg'
+    checkpoint = trained / 'epoch_1.pth'
+    nothing = predict(source, config, checkpoint, tmp_path / 'none', score_thr=1.0, device='cpu')
+    everything = predict(source, config, checkpoint, tmp_path / 'all', score_thr=0.0, device='cpu')
+    assert nothing.num_detections == 0 < everything.num_detections
+    assert everything.written == [tmp_path / 'all' / 'noise_2.jpg']
+    original, without, drawn = (cv2.imread(str(path)).astype(int)
+                                for path in (source, nothing.written[0], everything.written[0]))
+    assert without.shape == original.shape
+    # Re-encoded as JPEG; a box changes far more
+    assert np.abs(without - original).max() < 40 < np.abs(drawn - original).max()
+
+
+def test_predict_on_a_video(config, trained, tmp_path, scope):
+    writer = cv2.VideoWriter(str(tmp_path / 'clip.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (96, 64))
+    for value in range(5):
+        writer.write(np.full((64, 96, 3), 40 * value, np.uint8))
+    writer.release()
+    summary = predict(tmp_path / 'clip.avi', config, trained / 'epoch_1.pth', tmp_path / 'out', device='cpu',
+                      batch_size=2)
+    assert summary.written == [tmp_path / 'out' / 'clip.mp4']
+    assert summary.num_frames == 5
+    video = cv2.VideoCapture(str(summary.written[0]))
+    assert (video.get(cv2.CAP_PROP_FRAME_COUNT), video.get(cv2.CAP_PROP_FPS)) == (5, 10)
+
+
+def test_predict_never_overwrites_its_source(config, trained, tmp_path):
+    (tmp_path / 'a.jpg').touch()
+    for source in (tmp_path, tmp_path / 'a.jpg'):
+        with pytest.raises(ValueError, match='would overwrite'):
+            predict(source, config, trained / 'epoch_1.pth', tmp_path)
+
+
+def test_wrapped_tools_work_on_our_configs(config, tested, tmp_path):
+    run_tool('analysis_tools/browse_dataset.py', config, '--not-show', '--out-dir', tmp_path / 'browsed', '-n', 2)
+    assert sorted(path.name for path in (tmp_path / 'browsed').iterdir()) == ['noise_0.jpg', 'noise_1.jpg']
+    run_tool('analysis_tools/confusion_matrix.py', config, tested / 'out.pkl', tmp_path / 'matrix')
+    assert (tmp_path / 'matrix' / 'confusion_matrix.png').is_file()

@@ -1,0 +1,63 @@
+"""Test a detector, or measure it with --benchmark."""
+import argparse
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help="config file, or the name of one of mmseam's")
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--work-dir', help='folder of the metrics (default: work_dirs/CONFIG)')
+    parser.add_argument('--out', metavar='FILE.pkl', help='write the detections, as the analysis tools read them')
+    parser.add_argument('--json-prefix', help='write the detections as COCO json instead of evaluating them')
+    parser.add_argument('--tta', action='store_true', help='use the test-time augmentation of the config')
+    parser.add_argument(
+        '--benchmark', action='store_true',
+        help='also measure parameters, GFLOPs, the latency of each stage and images per second over the test set, one '
+        'image at a time; prints a table and writes benchmark.json into the work folder')
+    parser.add_argument('--show', action='store_true', help='show the predictions in a window')
+    parser.add_argument('--show-dir', help='write drawn predictions to WORK_DIR/TIME/SHOW_DIR')
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds of each window (default: %(default)s)')
+    parser.add_argument(
+        '--cfg-options', nargs='+', metavar='KEY=VALUE',
+        help='change settings of the config, for example test_dataloader.batch_size=8 or key="[a,b]"')
+    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none', help='job launcher')
+    # torch.distributed passes the one or the other, depending on its version
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.out and not args.out.endswith(('.pkl', '.pickle')):
+        parser.error(f'--out must end with .pkl or .pickle, not {args.out}')
+    if args.benchmark and (args.launcher != 'none' or args.tta or args.json_prefix):
+        parser.error('--benchmark measures one process and one forward pass per image, and needs metrics: leave out '
+                     '--launcher, --tta and --json-prefix')
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+
+    import mmseam  # noqa: F401, I001  (before any host package)
+    from mmengine.evaluator import DumpResults
+    from mmengine.runner import Runner
+    from mmseam.registry import RUNNERS
+    from mmseam.utils.checkpoint_match import CheckpointMismatchError
+    from mmseam.utils.config import ConfigError
+    from mmseam.utils.testing_options import load_test_config
+
+    try:
+        cfg = load_test_config(args)
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        if args.out:
+            runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
+        metrics = runner.test()
+    except (ConfigError, CheckpointMismatchError, FileNotFoundError) as error:
+        raise SystemExit(f'error: {error}') from None
+    if args.benchmark:
+        from mmseam.apis.benchmark import benchmark
+        from mmseam.apis.benchmark_report import print_report, write_report
+        report = benchmark(runner, metrics)
+        print_report(report)
+        print(f'written: {write_report(report, runner.work_dir)}')
+
+
+if __name__ == '__main__':
+    main()

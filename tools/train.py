@@ -1,0 +1,53 @@
+"""Train a detector."""
+import argparse
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help="config file, or the name of one of mmseam's")
+    parser.add_argument('--work-dir', help='folder of logs and checkpoints (default: work_dirs/CONFIG)')
+    parser.add_argument('--amp', action='store_true', help='train in mixed precision (CUDA only)')
+    parser.add_argument(
+        '--auto-scale-lr', action='store_true',
+        help='scale the learning rate by the real batch size over auto_scale_lr.base_batch_size of the config')
+    parser.add_argument(
+        '--resume', nargs='?', const='auto', metavar='CKPT',
+        help='go on from this checkpoint; without a value from the last one in the work folder')
+    parser.add_argument(
+        '--cfg-options', nargs='+', metavar='KEY=VALUE',
+        help='change settings of the config, for example train_dataloader.batch_size=8 or key="[a,b]"')
+    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none', help='job launcher')
+    # torch.distributed passes the one or the other, depending on its version
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+
+    import mmseam  # noqa: F401, I001  (before any host package)
+    from mmengine.runner import Runner
+    from mmseam.registry import RUNNERS
+    from mmseam.utils import training_options
+    from mmseam.utils.check_config import check_config
+    from mmseam.utils.checkpoint_match import CheckpointMismatchError
+    from mmseam.utils.config import ConfigError, load_config, set_launcher
+
+    try:
+        cfg = load_config(args.config, args.cfg_options, args.work_dir)
+        if args.amp:
+            training_options.enable_amp(cfg)
+        if args.auto_scale_lr:
+            training_options.enable_auto_scale_lr(cfg)
+        training_options.set_resume(cfg, args.resume)
+        training_options.check_start_weights(cfg)
+        check_config(cfg)
+        set_launcher(cfg, args.launcher, args.local_rank)
+    except (ConfigError, CheckpointMismatchError, FileNotFoundError) as error:
+        raise SystemExit(f'error: {error}') from None
+    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+    runner.train()
+
+
+if __name__ == '__main__':
+    main()
