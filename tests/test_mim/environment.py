@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Sequence
 
 OPENMIM = 'openmim==0.3.9'
+BUILD = 'import setuptools.build_meta as b; print(b.build_{0}("dist"))'
 
 
 def run(command: Sequence[str], cwd: Path, timeout: int = 600) -> str:

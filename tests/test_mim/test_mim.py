@@ -5,40 +5,14 @@ import zipfile
 import pytest
 from tiny_training import write_tiny_training
 
-from .environment import OPENMIM, Environment, copy_checkout
+from .environment import BUILD
 
 pytestmark = pytest.mark.mim
 
 NAME = 'yolo11_n_multiseam_syncbn_fast_8xb16-250e_widerface'
 CHILD = f'mmseam::multiseam/{NAME}.py'
-BUILD = 'import setuptools.build_meta as b; print(b.build_{0}("dist"))'
 PACKED = ('configs/_base_/models/yolo11_n.py', f'configs/multiseam/{NAME}.py', 'configs/multiseam/metafile.yml',
           'tools/train.py', 'tools/test.py', 'tools/analysis_tools/get_flops.py', 'model-index.yml')
-
-
-@pytest.fixture(scope='module')
-def checkout(repo, tmp_path_factory):
-    return copy_checkout(repo, tmp_path_factory.mktemp('checkout'))
-
-
-@pytest.fixture(scope='module')
-def environment(repo, tmp_path_factory):
-    return Environment(tmp_path_factory.mktemp('environment') / 'venv', repo / 'constraints.txt')
-
-
-@pytest.fixture(scope='module', params=['wheel', 'editable'])
-def installed(request, checkout, environment):
-    """The environment with mmseam in it, installed in one of the two ways."""
-    if request.param == 'wheel':
-        environment.run('python', '-c', BUILD.format('wheel'), cwd=checkout)
-        environment.pip(next((checkout / 'dist').glob('*.whl')))
-    else:
-        environment.run('python', '-m', 'pip', 'uninstall', '--quiet', '--yes', 'mmseam')
-        environment.pip('--no-build-isolation', '--editable', checkout)
-    # MIM pulls in an older setuptools: last, as README.md says, and again what mmseam needs.
-    environment.run('python', '-m', 'pip', 'install', '--quiet', OPENMIM)
-    environment.pip('setuptools')
-    return environment
 
 
 def test_wheel_and_sdist_hold_what_mim_needs(checkout, environment):

@@ -1,0 +1,29 @@
+"""One throw-away environment for all tests of this folder."""
+import pytest
+
+from .environment import BUILD, OPENMIM, Environment, copy_checkout
+
+
+@pytest.fixture(scope='session')
+def checkout(repo, tmp_path_factory):
+    return copy_checkout(repo, tmp_path_factory.mktemp('checkout'))
+
+
+@pytest.fixture(scope='session')
+def environment(repo, tmp_path_factory):
+    return Environment(tmp_path_factory.mktemp('environment') / 'venv', repo / 'constraints.txt')
+
+
+@pytest.fixture(scope='session', params=['wheel', 'editable'])
+def installed(request, checkout, environment):
+    """The environment with mmseam in it, installed in one of the two ways."""
+    if request.param == 'wheel':
+        environment.run('python', '-c', BUILD.format('wheel'), cwd=checkout)
+        environment.pip(next((checkout / 'dist').glob('*.whl')))
+    else:
+        environment.run('python', '-m', 'pip', 'uninstall', '--quiet', '--yes', 'mmseam')
+        environment.pip('--no-build-isolation', '--editable', checkout)
+    # MIM pulls in an older setuptools: last, as README.md says, and again what mmseam needs.
+    environment.run('python', '-m', 'pip', 'install', '--quiet', OPENMIM)
+    environment.pip('setuptools')
+    return environment
