@@ -1,5 +1,4 @@
 """Ultralytics YOLO11 weights as mmseam checkpoints."""
-import os
 from pathlib import Path
 from typing import Container, Dict, Mapping, Optional, Tuple, Union
 
@@ -8,6 +7,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from mmseam.registry import MODELS
+from mmseam.utils.atomic_write import atomic_write
 from mmseam.version import __version__
 
 from .conversion_report import ConversionReport, SkippedTensor
@@ -147,10 +147,5 @@ def _meta(checkpoint: UltralyticsCheckpoint, taken_sources: Container[str]) -> d
 
 
 def _save(content: dict, dst: Path) -> None:
-    dst.parent.mkdir(parents=True, exist_ok=True)
-    partial = dst.with_name(f'.{dst.name}.{os.getpid()}.part')
-    try:
-        torch.save(content, partial)
-        os.replace(partial, dst)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_write(dst, 'wb') as file:
+        torch.save(content, file)

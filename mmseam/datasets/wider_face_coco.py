@@ -6,6 +6,8 @@ from typing import Iterable, Tuple, Union
 
 import numpy as np
 
+from mmseam.utils.atomic_write import atomic_write
+
 from .wider_face_annotations import WIDER_FACE_ATTRIBUTES, WIDERFaceAnnotations
 from .wider_face_index import load_wider_face_index
 
@@ -63,11 +65,8 @@ def convert_wider_face_split(root: Union[str, os.PathLike],
     index = load_wider_face_index(
         str(root / 'wider_face_split' / f'wider_face_{split}_bbx_gt.txt'), str(root / f'WIDER_{split}' / 'images'))
     coco = wider_face_to_coco(index.annotations, index.sizes, index.usable_images(skip=skip_missing))
-    out_file = Path(out_file)
-    out_file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out_file.with_name(f'{out_file.name}.tmp')
-    temporary.write_text(json.dumps(coco), encoding='utf-8')
-    os.replace(temporary, out_file)
+    with atomic_write(out_file) as file:
+        json.dump(coco, file)
     return len(coco['images']), len(coco['annotations'])
 
 

@@ -6,7 +6,6 @@ read is kept in an ``.npz`` file beside the annotation file, or in the user's ca
 import hashlib
 import logging
 import os
-import uuid
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Dict, List, Optional
 
 import numpy as np
 from mmengine.logging import print_log
+
+from mmseam.utils.atomic_write import atomic_write
 
 from .image_files import MISSING, UNREADABLE, update_image_sizes
 from .wider_face_annotations import WIDERFaceAnnotations, read_wider_face_annotations
@@ -164,11 +165,5 @@ def _write_renamed(path: Path, arrays: Dict[str, np.ndarray]) -> None:
     if not path.parent.stat().st_mode & 0o222:
         # The system would stop everyone but root.
         raise PermissionError(f'{path.parent} is read-only')
-    temporary = path.with_name(f'{path.name}.{uuid.uuid4().hex}.tmp')
-    try:
-        with open(temporary, 'wb') as file:
-            np.savez(file, **arrays)
-        os.replace(temporary, path)
-    finally:
-        if temporary.exists():
-            temporary.unlink()
+    with atomic_write(path, 'wb') as file:
+        np.savez(file, **arrays)

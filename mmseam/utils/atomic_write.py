@@ -1,5 +1,6 @@
 """Files that are whole or not there."""
 import os
+import uuid
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Iterator, Union
@@ -19,7 +20,7 @@ def atomic_write(path: Union[str, Path], mode: str = 'w', **kwargs) -> Iterator[
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.tmp')  # processes may share the folder
     if 'b' not in mode:
         kwargs.setdefault('encoding', 'utf-8')
     try:

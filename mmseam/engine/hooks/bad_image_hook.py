@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 
 from mmseam.datasets.transforms.loading import BAD_IMAGE_LOG
 from mmseam.registry import HOOKS
+from mmseam.utils.atomic_write import atomic_write
 
 _NAMED_IMAGES = 10
 
@@ -44,10 +45,8 @@ class BadImageHook(Hook):
         if not bad or not is_main_process():
             return
         report = os.path.join(runner.work_dir, 'bad_images.txt')
-        temporary = f'{report}.tmp'
-        with open(temporary, 'w', encoding='utf-8') as file:
+        with atomic_write(report) as file:
             file.writelines(f'{path}\t{reason}\n' for path, reason in sorted(bad.items()))
-        os.replace(temporary, report)
         named = ', '.join(sorted(bad)[:_NAMED_IMAGES]) + (', …' if len(bad) > _NAMED_IMAGES else '')
         runner.logger.log(logging.WARNING, f'{len(bad)} images could not be read and were replaced by other samples: '
                           f'{named}. Reasons in {report}')
