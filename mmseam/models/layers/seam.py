@@ -9,8 +9,9 @@ measure with several seeds and a parameter-matched control.
 By default both equal the published code to rounding, except where that code fails: a map smaller than a patch is
 padded, a single value per channel is normalised by the running statistics, and fewer than 16 channels are allowed.
 One consequence of the published order of layers: the body ends in a normalisation, so with a single image in a
-training batch its average is that layer's bias whatever the image shows, and the body learns nothing. Train with two or
-more images a GPU, or with synchronised batch normalisation. Options (all off by default) mend what practitioners meet: see ``pad_to_patch``, ``patch_groups``, ``identity_init``.
+training batch its average is that layer's bias whatever the image shows, and the body learns nothing. Train with two
+or more images a GPU, or with synchronised batch normalisation.
+Options (all off by default) mend what practitioners meet: see ``pad_to_patch``, ``patch_groups``, ``identity_init``.
 """
 from typing import Sequence, Union
 
