@@ -29,18 +29,18 @@ class Event:
 
 
 # ------------------------------- difficulty: change it here (and raise GENERATOR_VERSION in generate.py) -------------
-EVENTS = (Event('Portrait', 0.3, (1, 3), (0.2, 0.36)), Event('Group', 0.4, (3, 6), (0.13, 0.26)),
+EVENTS = (Event('Portrait', 0.3, (1, 3), (0.2, 0.33)), Event('Group', 0.4, (3, 6), (0.13, 0.26)),
           Event('Crowd', 0.3, (5, 8), (0.095, 0.16)))
 EMPTY_EVENT, EMPTY_EVERY = 'No_Face', 20  # every 20th image of a split holds no face
 MIN_FACE_HEIGHT = 14  # pixels, whatever the image's side
 SMALL_BIAS = 1.0  # exponent on the uniform draw of log(height); above 1 there are more small faces than large ones
 # Shares of faces that shall end up without, with partial and with heavy occlusion, and the covered shares aimed at.
 OCCLUSION_SHARES = (0.41, 0.33, 0.26)
-COVERED_BANDS = ((0.0, 0.0), (0.12, 0.37), (0.42, 0.66))
+COVERED_BANDS = ((0.0, 0.0), (0.12, 0.37), (0.42, 0.63))
 MAX_COVERED = 0.7
 MIN_INSIDE = 0.8  # share of a face's area that must lie inside the image
 MAX_YAW = 35.0
-ODD_POSE_SHARE, EXTREME_LIGHT_SHARE, BLUR_SHARES = 0.06, 0.05, (0.12, 0.04)
+ODD_POSE_SHARE, EXTREME_LIGHT_SHARE, BLUR_SHARES = 0.04, 0.05, (0.12, 0.03)
 BODY_SHARE = 0.6
 DISTRACTORS, LOOSE_OCCLUDERS = (0, 3), (0, 2)  # number in an image
 NOISE = (0.0, 5.0)  # standard deviation of the sensor noise, in grey levels
