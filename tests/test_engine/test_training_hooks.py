@@ -22,7 +22,7 @@ class Line(BaseModel):
         self.weight = torch.nn.Parameter(torch.zeros(1))
         self.bias = torch.nn.Parameter(torch.zeros(1))
 
-    def forward(self, inputs, mode):
+    def forward(self, inputs, sample_idx, mode):
         distance = (self.weight + self.bias - 1).square()
         return dict(loss=distance, loss_line=distance) if mode == 'loss' else [distance]
 

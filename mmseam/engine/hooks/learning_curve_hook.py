@@ -32,7 +32,7 @@ class LearningCurveHook(Hook):
         if runner.epoch > 0 and table.exists():
             with table.open(newline='', encoding='utf-8') as file:
                 rows = [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
-            self.rows = [row for row in rows if row['epoch'] <= runner.epoch]
+            self.rows = [dict(row, epoch=int(row['epoch'])) for row in rows if row['epoch'] <= runner.epoch]
 
     @master_only
     def after_train_epoch(self, runner: Runner) -> None:
