@@ -1,14 +1,16 @@
 """From nothing to a detector of covered faces in some minutes on a CPU."""
+import io
 import json
 import logging
 import shutil
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Dict, Union
+from typing import Any, Dict, Union
 
 import cv2
 import numpy as np
 from mmengine.config import Config
-from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 
 from mmseam.datasets.toy_faces import make_toy_faces
@@ -49,9 +51,7 @@ def quickstart(data_root: Union[str, Path], out_dir: Union[str, Path]) -> Dict[s
 
 def train(cfg: Config) -> None:
     """Train with the progress line alone on the terminal; everything else goes to the log file."""
-    runner = Runner.from_cfg(cfg.copy())
-    _only_warnings_on_the_terminal(runner.logger)
-    runner.train()
+    _call_quietly('train', cfg.copy())
 
 
 def evaluate(cfg: Config, checkpoint: Path) -> Dict[str, float]:
@@ -59,9 +59,19 @@ def evaluate(cfg: Config, checkpoint: Path) -> Dict[str, float]:
     cfg = cfg.copy()
     cfg.load_from = str(checkpoint)
     cfg.experiment_name = f'{CONFIG}_test'
-    runner = Runner.from_cfg(cfg)
-    _only_warnings_on_the_terminal(runner.logger)
-    return {name: float(value) for name, value in runner.test().items()}
+    return {name: float(value) for name, value in _call_quietly('test', cfg).items()}
+
+
+def _call_quietly(method: str, cfg: Config) -> Any:
+    """Call a method of the config's runner; of what it would print, only warnings reach the terminal."""
+    terminal = sys.stdout
+    with redirect_stdout(io.StringIO()):
+        runner = Runner.from_cfg(cfg)
+        for handler in runner.logger.handlers:
+            if type(handler) is logging.StreamHandler:
+                handler.setStream(terminal)
+                handler.setLevel(logging.WARNING)
+        return getattr(runner, method)()
 
 
 def draw(cfg: Config, checkpoint: Path, images: Path, out_dir: Path) -> None:
@@ -94,8 +104,3 @@ def contact_sheet(pictures: list, columns: int = 6) -> np.ndarray:
     rows = [np.hstack(pictures[i:i + columns]) for i in range(0, len(pictures), columns)]
     return np.vstack(rows)
 
-
-def _only_warnings_on_the_terminal(logger: MMLogger) -> None:
-    for handler in logger.handlers:
-        if type(handler) is logging.StreamHandler:
-            handler.setLevel(logging.WARNING)

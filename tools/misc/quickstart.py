@@ -1,5 +1,6 @@
 """Train YOLO11n-MultiSEAM on drawn, partly covered faces from scratch, in minutes on a CPU, and show the result."""
 import argparse
+import os
 import time
 
 NEXT = """Next:
@@ -38,6 +39,8 @@ def print_metrics(metrics: dict) -> None:
 def main() -> None:
     args = parse_args()
     start = time.time()
+    # Threads that wait for each other by spinning make a training many times slower where another program runs.
+    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
     import mmseam  # noqa: F401, I001  (before any host package)
     from mmseam.apis.toy_training import CONFIG, quickstart

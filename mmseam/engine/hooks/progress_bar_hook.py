@@ -37,7 +37,7 @@ class ProgressBarHook(Hook):
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs: Optional[dict] = None) -> None:
         """Advance by one iteration and show its loss."""
         if self.bar is not None:
-            self.bar.set_postfix(loss=f'{float(outputs["loss"]):.2f}', refresh=False)
+            self.bar.set_postfix(loss=f'{outputs["loss"].item():.2f}', refresh=False)
             self.bar.update()
 
     def after_train(self, runner: Runner) -> None:
