@@ -65,7 +65,8 @@ def format_wider_face_annotations(annotations: WIDERFaceAnnotations) -> str:
     return '\n'.join(lines) + '\n'
 
 
-def convert_coco_to_wider_face(json_file: Union[str, os.PathLike], out_file: Union[str, os.PathLike]) -> Tuple[int, int]:
+def convert_coco_to_wider_face(json_file: Union[str, os.PathLike],
+                               out_file: Union[str, os.PathLike]) -> Tuple[int, int]:
     """Write COCO json as an annotation file of WIDER FACE.
 
     Args:

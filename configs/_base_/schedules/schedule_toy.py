@@ -4,7 +4,7 @@ _base_ = './schedule_500e.py'
 max_epochs = 10
 base_lr = 0.002
 
-train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs // 2)
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs // 5)
 auto_scale_lr = dict(base_batch_size=8)
 # One group of parameters and no clipping: on a CPU, both would take as long as a tenth of the network
 optim_wrapper = dict(_delete_=True, type='OptimWrapper', optimizer=dict(type='AdamW', lr=base_lr, weight_decay=0.05))

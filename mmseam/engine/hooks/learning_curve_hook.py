@@ -74,10 +74,12 @@ def draw_learning_curve(rows: List[Dict[str, float]], path: Path) -> None:
     from matplotlib.figure import Figure
 
     names = list(dict.fromkeys(name for row in rows for name in row))
-    panels = [('loss', [n for n in names if n.startswith('loss')]), ('metric', main_metrics(names))]
-    figure = Figure(figsize=(11, 4), layout='constrained')
+    panels = {'loss': [name for name in names if name.startswith('loss')]}
+    for name in main_metrics(names):
+        panels.setdefault(name.split('/')[0], []).append(name)  # one panel a metric class: their units differ
+    figure = Figure(figsize=(5.5 * len(panels), 4), layout='constrained')
     FigureCanvasAgg(figure)
-    for axes, (label, shown) in zip(figure.subplots(1, 2), panels):
+    for axes, (label, shown) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
         for name in shown:
             points = [(row['epoch'], row[name]) for row in rows if row.get(name, -1) >= 0]
             if points:
@@ -90,7 +92,6 @@ def draw_learning_curve(rows: List[Dict[str, float]], path: Path) -> None:
         figure.savefig(file, format='png', dpi=120)
 
 
-def main_metrics(names: List[str], most: int = 8) -> List[str]:
-    """Metrics worth a curve: AP without the variants by object size, at most ``most``."""
-    metrics = [n for n in names if '/' in n and not n.endswith(('_s', '_m', '_l', '_mAP_copypaste'))]
-    return metrics[:most]
+def main_metrics(names: List[str]) -> List[str]:
+    """Metrics worth a curve: all but the variants of COCO's AP by object size."""
+    return [name for name in names if '/' in name and not name.endswith(('_s', '_m', '_l', '_mAP_copypaste'))]

@@ -1,0 +1,143 @@
+"""The checker names each fault, and only those."""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from wider_face_files import face, truncate, write_image, write_wider_face
+
+from mmseam.datasets import wider_face_check
+from mmseam.datasets.toy_faces import make_toy_faces
+from mmseam.datasets.wider_face_check import check_wider_face
+
+ROOT = Path(__file__).resolve().parents[2]
+SIZE = (1024, 60)
+
+
+@pytest.fixture()
+def write(tmp_path, monkeypatch):
+    """Writes a validation split that is complete by its own counts; returns the folder of its images."""
+
+    def write_split(images):
+        number = len(images), sum(map(len, images.values()))
+        monkeypatch.setitem(wider_face_check.OFFICIAL_COUNTS, 'val', number)
+        write_wider_face(tmp_path, images, 'val', SIZE)
+        return tmp_path / 'WIDER_val' / 'images'
+
+    return write_split
+
+
+def faults(root, split='val'):
+    """Items by level and the first words of what was found, the counts left out."""
+    return {(found.level, found.what.split(' (')[0]): found.items for found in check_wider_face(root, split)
+            if 'as in the official' not in found.what}
+
+
+GOOD = {'e/a.jpg': [face(10, 10, 20, 30), face(60, 5, 9, 9)], 'f/b.JPG': [], 'f/c.jpg': [face(0, 0, 1024, 60)]}
+
+
+def test_good_copy(write, tmp_path):
+    write(GOOD)
+    findings = check_wider_face(tmp_path, 'val')
+    assert [(found.level, found.what.split(',')[0], found.count) for found in findings] == [
+        ('note', 'images in the annotation file', 3), ('note', 'faces in the annotation file', 3)]
+
+
+def test_nothing_is_written(write, tmp_path):
+    write(GOOD)
+    before = sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob('*'))
+    check_wider_face(tmp_path, 'val')
+    assert sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob('*')) == before
+
+
+def test_files(write, tmp_path):
+    images = write({**GOOD, 'f/d.jpg': [face(1, 1, 9, 9)], 'f/e.jpg': []})
+    (images / 'e' / 'a.jpg').unlink()
+    truncate(images / 'f' / 'b.JPG')
+    write_image(images / 'f' / 'c.jpg', (512, 30), seed=8)
+    (images / 'f' / 'e.jpg').write_bytes((images / 'f' / 'd.jpg').read_bytes())
+    write_image(images / 'g' / 'new.png', SIZE, seed=9)
+    found = faults(tmp_path)
+    unreadable = found.pop(('error', 'unreadable or truncated images'))
+    assert len(unreadable) == 1 and str(images / 'f' / 'b.JPG') in unreadable[0]
+    width = 'images not 1024 pixels wide, as all of WIDER FACE are: after scaling them the boxes do not fit'
+    assert found == {
+        ('error', 'missing images'): ['e/a.jpg'],
+        ('warning', width): ['f/c.jpg: 512×30'],
+        ('warning', 'images that the annotation file does not name'): ['g/new.png'],
+        ('warning', 'images of the same content'): ['f/d.jpg = f/e.jpg'],
+        ('note', 'boxes that reach over the edge of their image'): ['f/c.jpg, face 1'],
+    }
+
+
+def test_faces(write, tmp_path):
+    write({'e/none.jpg': [], 'e/a.jpg': [
+        face(10, 10, 20, 30), face(-5, 10, 20, 30), face(1010, 10, 20, 10), face(1024, 10, 20, 10),
+        face(-9, 10, 9, 10), face(50, 50, 0, 9), face(50, 50, 9, -1), face(70, 10, 9, 9, invalid=1),
+        face(10, 10, 20, 30, occlusion=2)]})
+
+    def of(*numbers):
+        return [f'e/a.jpg, face {number}' for number in numbers]
+
+    assert faults(tmp_path) == {
+        ('warning', 'boxes wholly outside their image'): of(4, 5),
+        ('note', 'boxes that reach over the edge of their image'): of(2, 3),
+        ('note', 'boxes of zero width or height'): of(6, 7),
+        ('note', 'faces marked invalid'): of(8),
+        ('note', 'faces with the same box as another of their image'): of(9),
+    }
+
+
+@pytest.mark.parametrize('text, message', [(None, 'No such file'), ('e/a.jpg\n2\n1 2 3 4 0 0 0 0 0 0\n', 'line 4')])
+def test_bad_annotation_file(tmp_path, text, message):
+    if text:
+        (tmp_path / 'wider_face_split').mkdir()
+        (tmp_path / 'wider_face_split' / 'wider_face_val_bbx_gt.txt').write_text(text)
+    finding, = check_wider_face(tmp_path, 'val')
+    assert (finding.level, finding.count) == ('error', 1) and message in finding.items[0]
+
+
+def test_list_of_the_test_split(tmp_path):
+    (tmp_path / 'wider_face_split').mkdir()
+    (tmp_path / 'wider_face_split' / 'wider_face_test_filelist.txt').write_text('e/a.jpg\r\ne/b.jpg\n\n')
+    write_image(tmp_path / 'WIDER_test' / 'images' / 'e' / 'a.jpg', SIZE)
+    assert faults(tmp_path, 'test') == {
+        ('error', 'missing images'): ['e/b.jpg'],
+        ('warning', 'images in the annotation file, against 16,097 of the official one'): [],
+    }
+
+
+def test_official_val(test_data):
+    """The annotation file is the official one; of its images only some are here."""
+    found = {finding.what.split(' (')[0]: finding for finding in check_wider_face(test_data / 'wider_face', 'val')}
+    assert found['images in the annotation file, as in the official one'].count == 3226
+    assert found['faces in the annotation file, as in the official one'].count == 39708
+    assert found['missing images'].count == 3226 - 28
+    assert found['boxes of zero width or height'].count == 11
+    assert not [finding for finding in found.values() if finding.level == 'warning']
+    assert 'unreadable or truncated images' not in found
+
+
+def test_tool(tmp_path):
+    make_toy_faces(tmp_path / 'toy', 2, 2, 96)
+    tool = ROOT / 'tools' / 'analysis_tools' / 'check_wider_face.py'
+
+    def run(status):
+        done = subprocess.run([sys.executable, str(tool), str(tmp_path / 'toy'), '--out', str(tmp_path / 'report.json')],
+                              capture_output=True, text=True, timeout=300, check=False,
+                              env=dict(os.environ, OMP_NUM_THREADS='1'))
+        assert done.returncode == status, done.stderr
+        return done.stdout, json.loads((tmp_path / 'report.json').read_text())
+
+    table, report = run(0)
+    assert report['ok'] and {finding['split'] for finding in report['findings']} == {'train', 'val'}
+    assert 'against 12,880 of the official' in ' '.join(table.split())
+    gone = next((tmp_path / 'toy' / 'WIDER_val').rglob('*.jpg'))
+    gone.unlink()
+    table, report = run(1)
+    errors = [finding for finding in report['findings'] if finding['level'] == 'error']
+    assert not report['ok'] and len(errors) == 1
+    assert (errors[0]['what'], errors[0]['items']) == ('missing images', [f'{gone.parent.name}/{gone.name}'])
+    assert gone.name in table
