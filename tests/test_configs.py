@@ -116,9 +116,10 @@ def test_pipelines_and_evaluators_build(path):
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
             assert len(Compose(loader.dataset.pipeline).transforms) == len(loader.dataset.pipeline)
-        for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
-            # The annotation file of COCO is not here; the other arguments are checked.
-            assert METRICS.build({**evaluator, 'ann_file': None})
+        for evaluators in (cfg.val_evaluator, cfg.test_evaluator):
+            for evaluator in evaluators if isinstance(evaluators, list) else [evaluators]:
+                # The annotation file of COCO is not here; the other arguments are checked.
+                assert METRICS.build({**evaluator, 'ann_file': None} if 'ann_file' in evaluator else evaluator)
 
 
 @every_config

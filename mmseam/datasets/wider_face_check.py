@@ -107,8 +107,7 @@ def _check_counts(split: str, annotations: WIDERFaceAnnotations) -> Iterator[WID
                                      OFFICIAL_COUNTS[split]):
         if official is not None:
             level = 'note' if count == official else 'warning'
-            agrees = 'as in' if count == official else f'against {official:,} of'
-            yield WIDERFaceFinding(split, level, f'{what} in the annotation file, {agrees} the official one', count)
+            yield WIDERFaceFinding(split, level, f'{what} listed (official: {official:,})', count)
 
 
 def _check_files(split: str, listed: List[str], present: set, names: List[str],
@@ -120,9 +119,9 @@ def _check_files(split: str, listed: List[str], present: set, names: List[str],
 
     yield finding('error', 'missing images', [name for name in listed if name not in present])
     yield finding('error', 'unreadable or truncated images', [problem for _, _, problem in images if problem])
-    yield finding('warning', f'images not {OFFICIAL_WIDTH} pixels wide, as all of WIDER FACE are: after scaling them the '
-                  'boxes do not fit', [f'{name}: {width}×{height}' for name, ((width, height), _, _) in zip(names, images)
-                                       if width not in (OFFICIAL_WIDTH, _BAD[0])])
+    sizes = [(name, *size) for name, (size, _, _) in zip(names, images)]
+    yield finding('warning', f'images not {OFFICIAL_WIDTH} pixels wide (were they scaled? then boxes do not fit)',
+                  [f'{name}: {w}×{h}' for name, w, h in sizes if w not in (OFFICIAL_WIDTH, _BAD[0])])
     yield finding('warning', 'images that the annotation file does not name', sorted(present - set(listed)))
     by_digest = defaultdict(list)
     for name, (_, digest, _) in zip(names, images):
@@ -134,7 +133,7 @@ def _check_files(split: str, listed: List[str], present: set, names: List[str],
 def _check_faces(split: str, annotations: WIDERFaceAnnotations, sizes: dict) -> Iterator[WIDERFaceFinding]:
     """Faces that are not trained on or are cut; boxes are compared with the images that could be read."""
     image = np.repeat(np.arange(len(annotations)), np.diff(annotations.offsets))
-    limits = np.array([sizes.get(name, _BAD) for name in annotations.file_names], dtype=np.float64).reshape(-1, 2)[image]
+    limits = np.array([sizes.get(name, _BAD) for name in annotations.file_names], dtype=np.float64)[image]
     limits[limits < 0] = np.inf
     left_top, size = annotations.boxes[:, :2], annotations.boxes[:, 2:]
     right_bottom = left_top + size

@@ -177,8 +177,8 @@ def test_failed_write_leaves_the_old_file(tmp_path, yolo11n_file, monkeypatch):
     target = tmp_path / 'out.pth'
     target.write_bytes(b'old')
 
-    def fail(content, path):
-        Path(path).write_bytes(b'half')
+    def fail(content, file):
+        file.write(b'half')
         raise OSError('disk full')
 
     monkeypatch.setattr(torch, 'save', fail)

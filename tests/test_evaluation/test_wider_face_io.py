@@ -240,7 +240,7 @@ def test_ground_truth_from_the_official_text(tmp_path):
     assert truth.keys == ('e/a', 'e/b') and truth.offsets.tolist() == [0, 3, 3]
     assert truth.attributes['occlusion'].tolist() == [2, 0, 1] and truth.attributes['invalid'].tolist() == [0, 1, 0]
     assert {name: keep.tolist() for name, keep in truth.subsets.items()} == dict(
-        derived_easy=[True, False, False], derived_medium=[True, True, False], derived_hard=[True, True, False])
+        derived_easy=[True, False, False], derived_medium=[True, False, False], derived_hard=[True, False, False])
 
 
 def test_official_text_and_mat_files_agree(test_data):

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 
 from mmseam.registry import MODELS
 
@@ -15,7 +16,8 @@ def head(repo):
     cfg.model.bbox_head.head_module.num_classes = 2
     cfg.model.train_cfg.assigner.num_classes = 2
     cfg.model.bbox_head.update(train_cfg=cfg.model.train_cfg)
-    return MODELS.build(cfg.model.bbox_head).train()
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        return MODELS.build(cfg.model.bbox_head).train()
 
 
 def test_losses_and_gradients(test_data, head):

@@ -1,0 +1,42 @@
+"""Draw the faces of WIDER FACE, or of any data set in its layout, coloured by how much of them is covered."""
+import argparse
+
+EXAMPLES = """examples:
+  python tools/analysis_tools/browse_wider_face.py data/WIDERFace --split val --out-dir drawn
+  python tools/analysis_tools/browse_wider_face.py data/WIDERFace --out-dir drawn --filter 'occlusion=heavy & height>20'
+"""
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('root', help='folder that holds wider_face_split/ and WIDER_{train,val}/images/')
+    parser.add_argument('--split', choices=('train', 'val'), default='val', help='split (default: %(default)s)')
+    parser.add_argument('--out-dir', required=True, help='folder of the drawn images')
+    parser.add_argument('--num', type=int, default=20,
+                        help='number of images, evenly spread over the split (default: %(default)s)')
+    parser.add_argument('--filter', metavar='EXPRESSION',
+                        help="draw only these faces and the images with one, for example 'blur=heavy | height<16'")
+    parser.add_argument('--show', action='store_true',
+                        help='also show the images one after the other; any key goes on, q ends')
+    args = parser.parse_args()
+    if args.num < 1:
+        parser.error(f'--num must be at least 1, not {args.num}')
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+
+    import mmseam  # noqa: F401, I001  (before any host package)
+    from mmseam.apis.wider_face_browser import browse_wider_face
+
+    try:
+        written = browse_wider_face(args.root, args.split, args.out_dir, args.num, args.filter, args.show)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f'error: {error}') from None
+    print(f'{len(written)} images written to {args.out_dir}')
+
+
+if __name__ == '__main__':
+    main()
