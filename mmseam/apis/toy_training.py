@@ -20,7 +20,7 @@ from mmseam.utils.config import load_config
 from .media import write_image
 from .prediction import predict
 
-CONFIG = 'yolo11_n_multiseam_fast_1xb8-10e_toyfaces'
+CONFIG = 'yolo11_n_multiseam_fast_1xb8-8e_toyfaces'
 NUM_DRAWN = 24
 
 

@@ -35,7 +35,7 @@ EMPTY_EVENT, EMPTY_EVERY = 'No_Face', 20  # every 20th image of a split holds no
 MIN_FACE_HEIGHT = 14  # pixels, whatever the image's side
 SMALL_BIAS = 1.0  # exponent on the uniform draw of log(height); above 1 there are more small faces than large ones
 # Shares of faces that shall end up without, with partial and with heavy occlusion, and the covered shares aimed at.
-OCCLUSION_SHARES = (0.41, 0.33, 0.26)
+OCCLUSION_SHARES = (0.48, 0.32, 0.2)
 COVERED_BANDS = ((0.0, 0.0), (0.12, 0.37), (0.42, 0.63))
 MAX_COVERED = 0.7
 MIN_INSIDE = 0.8  # share of a face's area that must lie inside the image

@@ -2,7 +2,7 @@
 import logging
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
+from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner
 
 from mmseam.registry import HOOKS
@@ -36,6 +36,8 @@ class CheckpointMatchHook(Hook):
             CheckpointMismatchError: With ``strict``, the checkpoint is not one of this model.
         """
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if isinstance(model, BaseTTAModel):  # the checkpoint is that of the detector inside
+            model = model.module
         if self.strict:
             require_match(model, checkpoint)
             return
