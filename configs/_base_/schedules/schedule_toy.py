@@ -4,7 +4,7 @@ _base_ = './schedule_500e.py'
 max_epochs = 8
 base_lr = 0.002
 
-train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs // 4)
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs // 2)
 auto_scale_lr = dict(base_batch_size=8)
 # One group of parameters, one fused step (PyTorch 2.4 or newer on a CPU) and no clipping: the steps of each tensor by
 # itself would take as long as a tenth of the network
