@@ -24,7 +24,7 @@ loader = dict(batch_size=8, num_workers=1)
 train_dataloader = dict(**loader, dataset=dict(ann_file='train.json', pipeline=train_pipeline, **data))
 val_dataloader = dict(**loader, dataset=dict(ann_file='val.json', pipeline=test_pipeline, test_mode=True, **data))
 test_dataloader = val_dataloader
-val_evaluator = dict(type='mmdet.CocoMetric', ann_file='{root}/val.json', metric='bbox')
+val_evaluator = [dict(type='mmdet.CocoMetric', ann_file='{root}/val.json', metric='bbox')]
 test_evaluator = val_evaluator
 
 # Small steps: the backbone is trained already.
