@@ -14,6 +14,7 @@ import pytest
 from mmseam.datasets.toy_faces import make_toy_faces, render_scene
 from mmseam.datasets.toy_faces.face import Face
 from mmseam.datasets.toy_faces.face_style import sample_style
+from mmseam.datasets.toy_faces.scene import MAX_COVERED, OCCLUSION_SHARES
 
 TOOL = str(Path(__file__).parents[2] / 'tools' / 'dataset_converters' / 'make_toy_faces.py')
 SIZE = 160
@@ -225,8 +226,9 @@ def test_exaggerated_expression_opens_the_mouth():
 def test_mixture_makes_occlusion_matter():
     records = [record for seed in range(60) for record in render_scene(np.random.default_rng([7, seed]), 192).records]
     shares = np.bincount([record.occlusion for record in records], minlength=3) / len(records)
-    assert 0.38 <= shares[0] <= 0.55 and shares[1] >= 0.22 and shares[2] >= 0.17
-    assert max(record.covered for record in records) <= 0.78
+    # About half of the faces free; what cannot be placed as drawn shifts the mixture a little.
+    np.testing.assert_allclose(shares, OCCLUSION_SHARES, atol=0.08)
+    assert max(record.covered for record in records) <= MAX_COVERED
     heights = np.array([record.box[3] for record in records])
     assert np.median(heights) < heights.mean()  # more small faces than large ones
 
