@@ -18,7 +18,7 @@ $(VENV)/.installed: setup.py requirements.txt constraints.txt pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v[:2] >= (3, 8) else "mmseam needs Python 3.8 or newer; the tested one is 3.11: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt setuptools wheel torch
-	$(BIN)/python -m pip install --quiet --no-build-isolation -c constraints.txt -e '.[tests]'
+	$(BIN)/python -m pip install --quiet --no-build-isolation -c constraints.txt -e '.[deploy,tests]'
 	touch $@
 
 quickstart: install ## Train YOLO11n-MultiSEAM on drawn, partly covered faces in some minutes on a CPU

@@ -78,7 +78,9 @@ if __name__ == '__main__':
         packages=find_packages(include=['mmseam', 'mmseam.*']),
         python_requires='>=3.8',
         install_requires=read_requirements('requirements.txt'),
-        extras_require=dict(tests=['pytest', 'pytest-xdist', 'hypothesis', 'ruff']),
+        extras_require=dict(
+            deploy=['onnx>=1.16', 'onnxruntime>=1.18', 'onnxscript>=0.2', 'openvino>=2024.3'],
+            tests=['pytest', 'pytest-xdist', 'hypothesis', 'ruff']),
         zip_safe=False,
         cmdclass=dict(build_py=BuildWithMim, editable_wheel=EditableWithMim),
         classifiers=[

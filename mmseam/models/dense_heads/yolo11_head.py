@@ -1,8 +1,11 @@
 """The head module of YOLO11; its losses and predictions are those of mmyolo's YOLOv8Head."""
+from typing import List, Sequence, Tuple
+
 import torch
 import torch.nn as nn
 from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
 from mmyolo.models.dense_heads import YOLOv8HeadModule
+from torch import Tensor
 
 from mmseam.registry import MODELS
 
@@ -69,6 +72,19 @@ class YOLO11HeadModule(YOLOv8HeadModule):
         """Build YOLO11's two depthwise separable convolutions in front of the class predictor."""
         width = self.cls_out_channels
         return [self.separable_conv3x3(in_channels, width), self.separable_conv3x3(width, width)]
+
+    def forward_logits(self, x: Sequence[Tensor]) -> Tuple[List[Tensor], List[Tensor]]:
+        """Predict without decoding anything: the form for deployment and for a head that decodes only what it keeps.
+
+        Args:
+            x (Sequence[Tensor]): Maps of the levels, (B, C_l, H_l, W_l).
+
+        Returns:
+            tuple: Class logits of each level, (B, num_classes, H_l, W_l), and logits of the box distributions,
+            (B, 4 * reg_max, H_l, W_l) with the bins of one side next to each other.
+        """
+        cls_logits = [branch(level) for branch, level in zip(self.cls_preds, x)]
+        return cls_logits, [branch(level) for branch, level in zip(self.reg_preds, x)]
 
     def init_weights(self, prior_prob: float = 0.01) -> None:
         """Initialise as PyTorch does, then the biases of the predictors to YOLO's priors (mmyolo's method).
