@@ -4,9 +4,10 @@ from .checkpoint_match_hook import CheckpointMatchHook
 from .close_mosaic_hook import CloseMosaicHook
 from .learning_curve_hook import LearningCurveHook
 from .progress_bar_hook import ProgressBarHook
+from .switch_to_deploy_hook import SwitchToDeployHook
 from .yolo_param_scheduler_hook import YOLOParamSchedulerHook
 
 __all__ = [
     'BadImageHook', 'CheckpointMatchHook', 'CloseMosaicHook', 'LearningCurveHook', 'ProgressBarHook',
-    'YOLOParamSchedulerHook'
+    'SwitchToDeployHook', 'YOLOParamSchedulerHook'
 ]

@@ -5,7 +5,7 @@ from mmdet.utils import ConfigType
 
 from mmseam.registry import MODELS
 
-from ..layers import build_attention
+from ..layers import GatedPredictor, build_attention
 from .yolo11_head import YOLO11HeadModule
 
 
@@ -41,6 +41,13 @@ class AttentionHeadModule(YOLO11HeadModule):
         width = self.cls_out_channels
         stem = self.build_cls_stem(in_channels) if self.keep_cls_stem else [self.conv3x3(in_channels, width)]
         return [*stem, build_attention(self.attention_cfg, width), self.cls_predictor()]
+
+    def switch_to_deploy(self) -> None:
+        """Take the form for inference: channel attention that tells its gains is applied by the predictors."""
+        for branch in (*self.reg_preds, *self.cls_preds):
+            if hasattr(branch[-2], 'gain'):
+                predictor = branch.pop(-1)
+                branch[-1] = GatedPredictor(branch[-1], predictor)
 
 
 class _PresetHeadModule(AttentionHeadModule):

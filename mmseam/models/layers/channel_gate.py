@@ -35,17 +35,44 @@ class ExponentialChannelGate(BaseModule):
         if self.identity_init:
             nn.init.zeros_(self.fc2.weight)
 
-    def forward(self, x: Tensor, descriptor: Tensor) -> Tensor:
-        """Scale the channels of ``x``.
+    def forward(self, descriptor: Tensor) -> Tensor:
+        """Compute the gains.
 
         Args:
-            x (Tensor): Map of shape (B, C, H, W).
             descriptor (Tensor): Pooled vectors of shape (B, C).
 
         Returns:
-            Tensor: Scaled map of shape (B, C, H, W) in the dtype of ``x``.
+            Tensor: Gains of shape (B, C).
         """
         gate = self.fc2(torch.relu(self.fc1(descriptor))).sigmoid()
-        gain = torch.exp(gate - 0.5 if self.identity_init else gate)
-        # Autocast runs exp in float32; without the cast the whole map would be promoted.
-        return x * gain.to(x.dtype)[:, :, None, None]
+        return torch.exp(gate - 0.5 if self.identity_init else gate)
+
+    @torch.no_grad()
+    def absorb_affine(self, scales: Tensor, shift: Tensor) -> None:
+        """Fold affine maps of pooled vectors into the first layer, for inference.
+
+        The gate of the sum of k vectors, each scaled, plus a shift becomes the gate of the k vectors, concatenated.
+
+        Args:
+            scales (Tensor): Scale of each channel of each vector, shape (k, C).
+            shift (Tensor): Shift of each channel, shape (C,).
+        """
+        weight = self.fc1.weight
+        absorbed = nn.Linear(scales.numel(), weight.size(0), device=weight.device, dtype=weight.dtype)
+        absorbed.weight.copy_((weight[:, None] * scales).flatten(1))
+        absorbed.bias.copy_(weight @ shift)
+        self.fc1 = absorbed
+
+
+def scale_channels(x: Tensor, gain: Tensor) -> Tensor:
+    """Multiply the channels of a map.
+
+    Args:
+        x (Tensor): Map of shape (B, C, H, W).
+        gain (Tensor): Factors of shape (B, C).
+
+    Returns:
+        Tensor: Scaled map of shape (B, C, H, W) in the dtype of ``x``.
+    """
+    # Autocast runs exp in float32; without the cast the whole map would be promoted.
+    return x * gain.to(x.dtype)[:, :, None, None]

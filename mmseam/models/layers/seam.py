@@ -24,7 +24,7 @@ from torch import Tensor
 
 from mmseam.registry import MODELS
 
-from .channel_gate import ExponentialChannelGate
+from .channel_gate import ExponentialChannelGate, scale_channels
 from .initialization import reset_parameters_of_children
 from .separable_conv import ConvActNorm, ResidualSeparableConv
 
@@ -54,21 +54,35 @@ class PatchBody(BaseModule):
             *[ResidualSeparableConv(in_channels, kernel_size, norm_cfg, act_cfg) for _ in range(depth)])
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, H, W) to one token per patch, (B, C, max(H // p, 1), max(W // p, 1)) without ``pad_to_patch``."""
-        return self.blocks(self.patch_embed(self._pad(x)))
+        """Map (B, C, H, W) to the average of its tokens, (B, C)."""
+        if all(isinstance(size, int) for size in x.shape[2:]):
+            return self.blocks(self.patch_embed(self._pad(x))).mean((2, 3))
+        return self._forward_symbolic(x)
 
-    def _missing(self, size: int) -> int:
-        """Rows or columns to add to ``size``."""
+    def _num_tokens(self, size: int) -> int:
+        """Tokens along a side: whole patches, at least one."""
         if self.pad_to_patch:
-            return -size % self.patch_size
-        return torch.sym_max(self.patch_size - size, 0)
+            return -(-size // self.patch_size)
+        return torch.sym_max(size // self.patch_size, 1)
 
     def _pad(self, x: Tensor) -> Tensor:
-        bottom, right = self._missing(x.size(2)), self._missing(x.size(3))
-        # Symbolic sizes (torch.export) always pass the padding, by zero where none is needed: no guard on the size.
-        if isinstance(bottom, int) and isinstance(right, int) and bottom == right == 0:
-            return x
-        return F.pad(x, (0, right, 0, bottom))
+        bottom, right = (max(self._num_tokens(size) * self.patch_size - size, 0) for size in x.shape[2:])
+        return F.pad(x, (0, right, 0, bottom)) if bottom or right else x
+
+    def _forward_symbolic(self, x: Tensor) -> Tensor:
+        """The same for sizes that are still unknown (``torch.export``), without a guard on any of them.
+
+        A side of one token would be a case of its own to the tracer. So the map is padded until there are always two,
+        and the tokens that are not there otherwise are held at zero, which is what the convolutions pad with.
+        """
+        margin = 2 * self.patch_size - 1
+        tokens = self.patch_embed(F.pad(x, (0, margin, 0, margin)))
+        rows, columns = (self._num_tokens(size) for size in x.shape[2:])
+        inside = ((torch.arange(tokens.size(2), device=x.device) < rows)[:, None]
+                  & (torch.arange(tokens.size(3), device=x.device) < columns)).to(x.dtype)
+        for block in self.blocks:
+            tokens = block(tokens * inside)
+        return (tokens * inside).sum((2, 3)) / inside.sum()
 
 
 @MODELS.register_module()
@@ -117,7 +131,18 @@ class SEAM(BaseModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate the channels of ``x``, (B, C, H, W) to (B, C, H, W), any H and W from 1."""
-        return self.gate(x, self.body(x).mean((2, 3)))
+        return scale_channels(x, self.gain(x))
+
+    def gain(self, x: Tensor) -> Tensor:
+        """Gains of the channels of ``x``: (B, C, H, W) to (B, C)."""
+        return self.gate(self.body(x).mean((2, 3)))
+
+    def switch_to_deploy(self) -> None:
+        """Take the exact form for inference: the body's last normalisation, which is affine, moves behind the pooling
+        and there into the gate."""
+        affine = self.body[-1].pointwise.pop_affine()
+        if affine is not None:
+            self.gate.absorb_affine(affine[0][None], affine[1])
 
 
 @MODELS.register_module()
@@ -176,6 +201,7 @@ class MultiSEAM(BaseModule):
             PatchBody(in_channels, size, depth, kernel_size, groups, pad_to_patch, norm_cfg, act_cfg)
             for size in patch_sizes)
         self.gate = ExponentialChannelGate(in_channels, reduction, identity_init)
+        self.is_deployed = False
 
     def reset_parameters(self) -> None:
         """Initialise as published, which is as PyTorch does."""
@@ -183,7 +209,20 @@ class MultiSEAM(BaseModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate the channels of ``x``, (B, C, H, W) to (B, C, H, W), any H and W from 1."""
-        pooled = x.mean((2, 3))
-        for body in self.bodies:
-            pooled = pooled + body(x).mean((2, 3))
-        return self.gate(x, pooled / (len(self.bodies) + 1))
+        return scale_channels(x, self.gain(x))
+
+    def gain(self, x: Tensor) -> Tensor:
+        """Gains of the channels of ``x``: (B, C, H, W) to (B, C)."""
+        pooled = [x.mean((2, 3)), *[body(x) for body in self.bodies]]
+        return self.gate(torch.cat(pooled, 1) if self.is_deployed else torch.stack(pooled).mean(0))
+
+    def switch_to_deploy(self) -> None:
+        """Take the exact form for inference: the bodies' last normalisations, which are affine, move behind the
+        pooling and, with the average over the bodies, into the gate."""
+        affine = [body.blocks[-1].pointwise.pop_affine() for body in self.bodies]
+        if affine[0] is None:  # all are of one kind
+            return
+        scales, shifts = (torch.stack(values) for values in zip(*affine))
+        share = 1 / (len(self.bodies) + 1)
+        self.gate.absorb_affine(share * torch.cat([torch.ones_like(scales[:1]), scales]), share * shifts.sum(0))
+        self.is_deployed = True

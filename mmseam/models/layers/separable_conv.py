@@ -1,4 +1,7 @@
 """The convolutional body of SEAM: convolution, activation and normalisation in this order."""
+from typing import Optional, Tuple
+
+import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from mmcv.cnn import build_activation_layer, build_norm_layer
@@ -25,14 +28,30 @@ class ConvActNorm(BaseModule):
     def __init__(self, in_channels: int, kernel_size: int, *, stride: int = 1, padding: int = 0, groups: int = 1,
                  norm_cfg: ConfigType, act_cfg: ConfigType) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, in_channels, kernel_size, stride, padding, groups=groups)
-        self.activate = build_activation_layer(act_cfg)
         self.norm_name, norm = build_norm_layer(norm_cfg, in_channels)
+        # Registered before the convolution: mmcv's fuse_conv_bn folds each normalisation that is registered after one
+        # into it, which here, with an activation between the two, would be wrong.
         self.add_module(self.norm_name, norm)
+        self.activate = build_activation_layer(act_cfg)
+        self.conv = nn.Conv2d(in_channels, in_channels, kernel_size, stride, padding, groups=groups)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to (B, C, H', W')."""
         return self._normalize(self.activate(self.conv(x)))
+
+    def pop_affine(self) -> Optional[Tuple[Tensor, Tensor]]:
+        """Take the normalisation out, for whoever applies it later and cheaper.
+
+        Returns:
+            tuple[Tensor, Tensor], optional: Scale and shift of each channel, shape (C,), that the normalisation
+            applies in evaluation; None, with nothing taken out, if it is no batch normalisation.
+        """
+        norm = getattr(self, self.norm_name)
+        if not isinstance(norm, _BatchNorm):
+            return None
+        setattr(self, self.norm_name, nn.Identity())
+        scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+        return scale.detach(), (norm.bias - norm.running_mean * scale).detach()
 
     def _normalize(self, x: Tensor) -> Tensor:
         """Normalise; a single value per channel has no variance, so the running statistics serve instead."""

@@ -1,0 +1,29 @@
+"""The form of a detector for inference."""
+import torch
+from mmcv.cnn import ConvModule
+from mmcv.cnn.utils import fuse_conv_bn
+from torch import nn
+
+
+def switch_to_deploy(model: nn.Module) -> nn.Module:
+    """Bring a trained model into the form for inference, with the same outputs to rounding.
+
+    Layers that have a form of their own for it (``switch_to_deploy()``, the convention of MMYOLO: RepVGG blocks, SEAM,
+    MultiSEAM and the heads with them) take it, batch normalisation is folded into the convolution before it, and
+    the maps lie channels-last in memory, in which convolutions are faster. The model cannot be trained any more, nor
+    does its state fit a checkpoint of the trained form.
+
+    Args:
+        model (nn.Module): A detector or a part of one; changed in place.
+
+    Returns:
+        nn.Module: The same model, in evaluation mode.
+    """
+    model.eval()
+    for module in list(model.modules()):
+        if hasattr(module, 'switch_to_deploy'):
+            module.switch_to_deploy()
+    for module in model.modules():
+        if isinstance(module, ConvModule) and module.order[:2] == ('conv', 'norm'):
+            fuse_conv_bn(module)
+    return model.to(memory_format=torch.channels_last)

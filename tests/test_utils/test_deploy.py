@@ -1,0 +1,105 @@
+"""The deploy form: the same outputs from fewer operations, in whole detectors and in the layers alone."""
+import copy
+
+import pytest
+import torch
+from mmcv.cnn.utils import fuse_conv_bn
+from torch import nn
+
+from mmseam.models import SEAM, MultiSEAM
+from mmseam.models.layers import GatedPredictor
+from mmseam.registry import MODELS
+from mmseam.utils import register_all_modules
+from mmseam.utils.config import load_config
+from mmseam.utils.deploy import switch_to_deploy
+
+LAYERS = [
+    lambda: SEAM(32), lambda: SEAM(20, depth=2, identity_init=True), lambda: MultiSEAM(32),
+    lambda: MultiSEAM(16, depth=2, patch_sizes=(2, 3), pad_to_patch=True, patch_groups='depthwise')
+]
+NETS = ['yolo11_n', 'yolo11_n_seam', 'yolo11_n_multiseam', 'yolo11_n_multiseam-lite', 'yolo11_n_multiseam-neck',
+        'yolo11_n_seam-backbone']
+
+
+def shake(model):
+    """Give normalisations the statistics and weights of a trained model, and gates some effect."""
+    generator = torch.Generator().manual_seed(0)
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            for tensor, low, high in ((module.running_mean, -.3, .3), (module.running_var, .5, 2),
+                                      (module.weight.data, -1.5, 1.5), (module.bias.data, -.5, .5)):
+                tensor.uniform_(low, high, generator=generator)
+        elif isinstance(module, nn.Linear):
+            module.weight.data.uniform_(-1, 1, generator=generator)
+    return model.eval()
+
+
+def build(name):
+    register_all_modules()
+    model = MODELS.build(load_config(f'{name}_syncbn_fast_8xb16-250e_widerface').model)
+    return shake(model)
+
+
+@pytest.mark.parametrize('make_layer', LAYERS)
+@pytest.mark.parametrize('size', [(20, 23), (5, 6), (1, 1)])
+@torch.no_grad()
+def test_layer_is_equal(make_layer, size):
+    layer = shake(make_layer())
+    x = torch.randn(2, layer.gate.fc2.out_features, *size)
+    before = layer(x)
+    num_norms = sum(isinstance(module, nn.BatchNorm2d) for module in layer.modules())
+    switch_to_deploy(layer)
+    torch.testing.assert_close(layer(x), before, atol=1e-5, rtol=1e-5)
+    assert sum(isinstance(module, nn.BatchNorm2d) for module in layer.modules()) < num_norms
+    torch.testing.assert_close(switch_to_deploy(layer)(x), before, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize('name', NETS)
+@torch.no_grad()
+def test_network_is_equal(name):
+    model = build(name)
+    x = torch.rand(2, 3, 160, 192)
+    before = model.bbox_head.head_module.forward_logits(model.extract_feat(x))
+    switch_to_deploy(model)
+    after = model.bbox_head.head_module.forward_logits(model.extract_feat(x))
+    for level, expected in zip(sum(after, []), sum(before, [])):
+        scale = expected.abs().max().clamp(min=1)
+        torch.testing.assert_close(level / scale, expected / scale, atol=1e-4, rtol=0)
+
+
+def test_everything_that_can_be_folded_is():
+    model = switch_to_deploy(build('yolo11_n_multiseam'))
+    norms = [name for name, module in model.named_modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    # Behind an activation, before zero padding or a sum: these two of each body are no convolution's.
+    assert norms and all(name.endswith(('patch_embed.bn', 'depthwise.bn')) for name in norms)
+    head = model.bbox_head.head_module
+    assert all(isinstance(branch[-1], GatedPredictor) for branch in (*head.cls_preds, *head.reg_preds))
+
+
+@pytest.mark.parametrize('make_layer', LAYERS)
+@torch.no_grad()
+def test_folding_of_the_host_leaves_the_attention_right(make_layer):
+    layer = shake(make_layer())
+    x = torch.randn(1, layer.gate.fc2.out_features, 16, 16)
+    torch.testing.assert_close(fuse_conv_bn(copy.deepcopy(layer))(x), layer(x))
+
+
+@torch.no_grad()
+def test_other_normalisation_is_kept():
+    layer = shake(SEAM(16, norm_cfg=dict(type='GN', num_groups=2)))
+    x = torch.randn(1, 16, 9, 9)
+    before = layer(x)
+    torch.testing.assert_close(switch_to_deploy(layer)(x), before)
+
+
+@pytest.mark.parametrize('make_layer', LAYERS)
+@torch.no_grad()
+def test_symbolic_sizes_serve_all_sizes(make_layer):
+    layer = switch_to_deploy(shake(make_layer()))
+    channels = layer.gate.fc2.out_features
+    sizes = {0: torch.export.Dim('batch', min=1), 2: torch.export.Dim('height', min=2),
+             3: torch.export.Dim('width', min=2)}
+    exported = torch.export.export(layer, (torch.randn(2, channels, 20, 24),), dynamic_shapes=(sizes,)).module()
+    for shape in ((1, channels, 2, 2), (2, channels, 5, 6), (3, channels, 7, 3), (1, channels, 20, 31)):
+        x = torch.randn(shape)
+        torch.testing.assert_close(exported(x), layer(x), atol=1e-5, rtol=1e-5)
