@@ -133,7 +133,6 @@ def test_pad_to_patch_covers_the_border(pad_to_patch, sees_border):
     changed[:, :, 14:] += 1  # rows that 20 // 7 patches leave over
     before, after = layer.bodies[0](x), layer.bodies[0](changed)
     assert torch.allclose(before, after) is not sees_border
-    assert layer.bodies[0](x).shape[2:] == ((3, 3) if pad_to_patch else (2, 2))
 
 
 @pytest.mark.parametrize('groups, share', [(1, 1), (4, 1 / 4), ('depthwise', 1 / 64)])
