@@ -60,11 +60,27 @@ def test_network_is_equal(name):
     model = build(name)
     x = torch.rand(2, 3, 160, 192)
     before = model.bbox_head.head_module.forward_logits(model.extract_feat(x))
-    switch_to_deploy(model)
+    switch_to_deploy(switch_to_deploy(model))  # the second time nothing is left to do
     after = model.bbox_head.head_module.forward_logits(model.extract_feat(x))
     for level, expected in zip(sum(after, []), sum(before, [])):
         scale = expected.abs().max().clamp(min=1)
         torch.testing.assert_close(level / scale, expected / scale, atol=1e-4, rtol=0)
+
+
+@torch.no_grad()
+def test_concatenations_and_splits_are_gone():
+    model = build('yolo11_n')
+    x = torch.rand(1, 3, 64, 64)
+
+    def count():
+        with torch.profiler.profile() as profile:
+            model.extract_feat(x)
+        return sum(event.count for event in profile.key_averages() if event.key in ('aten::cat', 'aten::split'))
+
+    before = count()
+    switch_to_deploy(model)
+    # SPPF's, which is the host's
+    assert (before, count()) == (18, 1)
 
 
 def test_everything_that_can_be_folded_is():

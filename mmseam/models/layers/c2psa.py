@@ -7,6 +7,8 @@ from mmdet.utils import ConfigType, OptMultiConfig
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from .block_conv import BlockConv
+
 
 class PSAAttention(BaseModule):
     """Multi-head self-attention over the positions of a map, with a depthwise positional convolution on the values.
@@ -83,5 +85,15 @@ class C2PSA(BaseModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to (B, C, H, W)."""
+        if isinstance(self.main_conv, BlockConv):
+            passed, attended = self.main_conv([x])
+            return self.final_conv([passed, self.blocks(attended)])[0]
         passed, attended = self.main_conv(x).chunk(2, 1)
         return self.final_conv(torch.cat((passed, self.blocks(attended)), 1))
+
+    def switch_to_deploy(self) -> None:
+        """Take the form for inference, without split and concatenation."""
+        if not isinstance(self.main_conv, BlockConv):
+            channels, halves = self.main_conv.in_channels, [self.main_conv.out_channels // 2] * 2
+            self.main_conv = BlockConv(self.main_conv, [channels], halves)
+            self.final_conv = BlockConv(self.final_conv, halves, [channels])

@@ -1,9 +1,14 @@
 """C3k2, the cross-stage block of YOLO11, from mmyolo's and mmdet's CSP layers."""
+from typing import Optional, Sequence, Union
+
 import torch.nn as nn
 from mmdet.models.layers import CSPLayer
 from mmdet.utils import ConfigType, OptMultiConfig
 from mmyolo.models.layers import CSPLayerWithTwoConv
 from mmyolo.models.layers.yolo_bricks import DarknetBottleneck
+from torch import Tensor
+
+from .block_conv import BlockConv
 
 
 def _bottleneck(channels: int, expansion: float, add_identity: bool, norm_cfg: ConfigType,
@@ -36,6 +41,18 @@ class C3k(CSPLayer):
         mid_channels = self.main_conv.out_channels
         self.blocks = nn.Sequential(
             *[_bottleneck(mid_channels, 1.0, add_identity, norm_cfg, act_cfg) for _ in range(num_blocks)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to (B, C, H, W)."""
+        if not isinstance(self.final_conv, BlockConv):
+            return super().forward(x)
+        return self.final_conv([self.blocks(self.main_conv(x)), self.short_conv(x)])[0]
+
+    def switch_to_deploy(self) -> None:
+        """Take the form for inference, without the concatenation."""
+        if not isinstance(self.final_conv, BlockConv):
+            out_channels = self.final_conv.out_channels
+            self.final_conv = BlockConv(self.final_conv, [self.main_conv.out_channels] * 2, [out_channels])
 
 
 class C3k2(CSPLayerWithTwoConv):
@@ -81,3 +98,35 @@ class C3k2(CSPLayerWithTwoConv):
         else:
             blocks = [_bottleneck(self.mid_channels, 0.5, add_identity, norm_cfg, act_cfg) for _ in range(num_blocks)]
         self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, x: Union[Tensor, Sequence[Tensor]]) -> Tensor:
+        """Map (B, C, H, W) to (B, C', H, W).
+
+        Args:
+            x (Tensor or Sequence[Tensor]): The map; in the form for inference also the maps whose concatenation it is.
+
+        Returns:
+            Tensor: The new map.
+        """
+        if not isinstance(self.main_conv, BlockConv):
+            return super().forward(x)
+        maps = self.main_conv([x] if isinstance(x, Tensor) else x)
+        for block in self.blocks:
+            maps.append(block(maps[-1]))
+        return self.final_conv(maps)[0]
+
+    def switch_to_deploy(self, in_channels: Optional[Sequence[int]] = None, num_upsampled: int = 0) -> None:
+        """Take the form for inference, without split and concatenation.
+
+        Args:
+            in_channels (Sequence[int], optional): Channels of the maps that will be passed instead of their
+                concatenation; one map if None. Defaults to None.
+            num_upsampled (int): So many of them, the first ones, will be passed before they are upsampled.
+                Defaults to 0.
+        """
+        if isinstance(self.main_conv, BlockConv):
+            return
+        mid, out = self.mid_channels, self.final_conv.out_channels
+        self.main_conv = BlockConv(self.main_conv, in_channels or [self.main_conv.in_channels], [mid] * 2,
+                                   num_upsampled)
+        self.final_conv = BlockConv(self.final_conv, [mid] * (2 + len(self.blocks)), [out])

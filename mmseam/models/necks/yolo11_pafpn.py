@@ -1,11 +1,12 @@
 """The neck of YOLO11."""
-from typing import List, Union
+from typing import List, Sequence, Tuple, Union
 
 import torch.nn as nn
 from mmcv.cnn import ConvModule
 from mmdet.utils import ConfigType, OptMultiConfig
 from mmyolo.models.necks import YOLOv8PAFPN
 from mmyolo.models.utils import make_divisible, make_round
+from torch import Tensor
 
 from mmseam.registry import MODELS
 
@@ -42,6 +43,7 @@ class YOLO11PAFPN(YOLOv8PAFPN):
                  act_cfg: ConfigType = dict(type='SiLU', inplace=True),
                  init_cfg: OptMultiConfig = None) -> None:
         self.all_c3k = all_c3k
+        self.is_deployed = False
         super().__init__(
             in_channels=in_channels,
             out_channels=out_channels,
@@ -76,6 +78,41 @@ class YOLO11PAFPN(YOLOv8PAFPN):
         is_last = idx == len(self.in_channels) - 2
         return self._c3k2(self.out_channels[idx] + self.out_channels[idx + 1], self.out_channels[idx + 1],
                           self.all_c3k or is_last)
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor, ...]:
+        """Mix the scales.
+
+        Args:
+            inputs (Sequence[Tensor]): Maps of the backbone, from the largest to the smallest.
+
+        Returns:
+            tuple[Tensor]: As many maps of the same sizes.
+        """
+        if not self.is_deployed:
+            return super().forward(inputs)
+        tops = [inputs[-1]]
+        for layer, low in zip(self.top_down_layers, inputs[-2::-1]):
+            tops.append(layer([tops[-1], low]))
+        outs = [tops.pop()]
+        for downsample, layer in zip(self.downsample_layers, self.bottom_up_layers):
+            outs.append(layer([downsample(outs[-1]), tops.pop()]))
+        return tuple(outs)
+
+    def switch_to_deploy(self) -> None:
+        """Take the form for inference: maps go to the C3k2 layers one by one, not concatenated, and those from above
+        before they are upsampled."""
+        if self.is_deployed:
+            return
+        num_scales = len(self.in_channels)
+        for step, layer in enumerate(self.top_down_layers):
+            layer.switch_to_deploy(self._widths(self.in_channels[num_scales - 1 - step],
+                                                self.in_channels[num_scales - 2 - step]), num_upsampled=1)
+        for idx, layer in enumerate(self.bottom_up_layers):
+            layer.switch_to_deploy(self._widths(self.out_channels[idx], self.out_channels[idx + 1]))
+        self.is_deployed = True
+
+    def _widths(self, *channels: int) -> List[int]:
+        return [make_divisible(number, self.widen_factor) for number in channels]
 
     def init_weights(self) -> None:
         """Initialise as PyTorch does unless ``init_cfg`` says otherwise."""
