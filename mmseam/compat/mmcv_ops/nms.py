@@ -15,6 +15,9 @@ from mmseam.compat.mmcv_ops.torchvision_ops import torchvision_ops
 
 __all__ = ['nms']
 
+_GROUP = 128  # boxes that are settled together: enough to amortise NumPy's calls, few enough to compare all pairs
+_BLOCK = 16  # suppressors compared at once: neighbours along x, so that they reach nearly the same boxes
+
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Tensor:
     """Greedy suppression of every box whose IoU with a kept box of higher score exceeds a threshold.
@@ -43,34 +46,57 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
 
 
 def _suppress(boxes: np.ndarray, order: np.ndarray, threshold: float, offset: int) -> np.ndarray:
-    """Indices of the kept boxes; only boxes within reach along x are compared, which is most of the speed."""
+    """Indices of the kept boxes; the best boxes are settled as a group, then lower the rest together."""
+    rows = to_rows(boxes, offset)
     by_x = np.argsort(boxes[:, 0], kind='stable')
-    place = np.empty_like(by_x)
-    place[by_x] = np.arange(len(by_x))
-    rows = to_rows(boxes[by_x], offset)
-    starts, stops = _reach(rows, threshold, offset)
-    alive = np.ones(len(by_x), dtype=bool)
+    alive = np.ones(len(boxes), dtype=bool)
     kept = []
     with np.errstate(all='ignore'):  # no area: 0 / 0, a NaN, which does not exceed the threshold
-        for index in order.tolist():
-            at = place[index]
-            if not alive[at]:
-                continue
-            kept.append(index)
-            near = slice(starts[at], stops[at])
-            alive[near] &= ~(overlap(rows[:, at:at + 1], rows[:, near], offset) > np.float32(threshold))
-    return np.array(kept, dtype=np.int64)
+        while len(order):
+            group, order = order[:_GROUP], order[_GROUP:]
+            kept.append(group[_settle(rows.take(group, axis=1), threshold, offset)])
+            alive[group] = False
+            by_x = by_x[alive[by_x]]
+            suppressors = rows.take(kept[-1][np.argsort(rows[0, kept[-1]])], axis=1)
+            alive[by_x] = ~_suppressed(suppressors, rows.take(by_x, axis=1), threshold, offset)
+            order = order[alive[order]]
+    return np.concatenate(kept)
 
 
-def _reach(rows: np.ndarray, threshold: float, offset: int) -> Tuple[np.ndarray, np.ndarray]:
-    """First and last + 1 place, in the order of x1, of the boxes that each box could suppress.
+def _settle(rows: np.ndarray, threshold: float, offset: int) -> np.ndarray:
+    """Mask of the boxes that greedy suppression keeps; each box is compared with each."""
+    spares = ~(overlap(rows[:, :, None], rows[:, None], offset) > np.float32(threshold))
+    alive = np.ones(rows.shape[1], dtype=bool)
+    for index, spared in enumerate(spares):
+        if alive[index]:
+            alive[index + 1:] &= spared[index + 1:]
+    return alive
+
+
+def _suppressed(suppressors: np.ndarray, rows: np.ndarray, threshold: float, offset: int) -> np.ndarray:
+    """Mask of the boxes that any of the suppressors exceeds the threshold with; both by ascending x1.
+
+    Only boxes within reach along x are compared, which is most of the speed.
+    """
+    mask = np.zeros(rows.shape[1], dtype=bool)
+    starts, stops = _reach(suppressors, rows, threshold, offset)
+    for first in range(0, len(starts), _BLOCK):
+        block = slice(first, first + _BLOCK)
+        near = slice(starts[block].min(), stops[block].max())
+        ious = overlap(suppressors[:, block, None], rows[:, None, near], offset)
+        mask[near] |= (ious > np.float32(threshold)).any(0)
+    return mask
+
+
+def _reach(suppressors: np.ndarray, rows: np.ndarray, threshold: float, offset: int) -> Tuple[np.ndarray, np.ndarray]:
+    """First and last + 1 place of the boxes that each suppressor could suppress.
 
     An IoU above t > 0 needs a common part, hence x1 below the other's x2, and widths of a ratio below 1 / t.
     """
-    count = rows.shape[1]
     if not threshold > 0:
-        return np.zeros(count, dtype=int), np.full(count, count)
-    x1, x2 = rows[0].astype(np.float64), -rows[2].astype(np.float64) + offset
+        return np.zeros(suppressors.shape[1], dtype=int), np.full(suppressors.shape[1], rows.shape[1])
+    x1, x2 = suppressors[0].astype(np.float64), -suppressors[2].astype(np.float64) + offset
     widest = np.maximum(x2 - x1, 0) / threshold * 1.001  # a thousandth for the rounding of the IoU
-    starts = np.searchsorted(x1, x1 - widest)
-    return starts, np.maximum(starts, np.searchsorted(x1, x2, side='right'))
+    places = rows[0].astype(np.float64)
+    starts = np.searchsorted(places, x1 - widest)
+    return starts, np.maximum(starts, np.searchsorted(places, x2, side='right'))

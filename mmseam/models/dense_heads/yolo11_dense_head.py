@@ -1,0 +1,123 @@
+"""The head of YOLO11: mmyolo's YOLOv8Head in training, with predictions that decode only what can be kept."""
+from typing import List, Optional, Sequence, Tuple
+
+import torch
+from mmdet.utils import ConfigType
+from mmengine.structures import InstanceData
+from mmyolo.models.dense_heads import YOLOv8Head
+from torch import Tensor
+
+from mmseam.registry import MODELS
+
+from ..utils import filter_detections, select_detections
+
+
+@MODELS.register_module()
+class YOLO11Head(YOLOv8Head):
+    """Detection head with the losses and the detections of :class:`mmyolo.models.YOLOv8Head`, predicted faster.
+
+    In evaluation the head module's logits come undecoded. Positions whose best class does not reach the score
+    threshold, nearly all, are dropped first; sigmoid, decoding and NMS see the others only. Maps of half precision
+    are decoded in single precision. Any head module of YOLOv8Head serves; one without ``forward_logits`` decodes
+    all boxes itself.
+
+    Args:
+        head_module (:obj:`ConfigDict` or dict): Such as :class:`YOLO11HeadModule`.
+        *args: As for :class:`mmyolo.models.YOLOv8Head`.
+        **kwargs: As for :class:`mmyolo.models.YOLOv8Head`.
+    """
+
+    def forward(self, x: Tuple[Tensor, ...]) -> Tuple[List[Tensor], ...]:
+        """Apply the head module.
+
+        Args:
+            x (tuple[Tensor]): Maps of the levels, (B, C_l, H_l, W_l).
+
+        Returns:
+            tuple: In training, what the head module returns. In evaluation, class logits of each level,
+            (B, num_classes, H_l, W_l), and logits of the box distributions, (B, 4 * reg_max, H_l, W_l).
+        """
+        if self.training or not hasattr(self.head_module, 'forward_logits'):
+            return super().forward(x)
+        return self.head_module.forward_logits(x)
+
+    def predict_by_feat(self,
+                        cls_scores: Sequence[Tensor],
+                        bbox_preds: Sequence[Tensor],
+                        bbox_dist_preds: Optional[Sequence[Tensor]] = None,
+                        batch_img_metas: Optional[Sequence[dict]] = None,
+                        cfg: Optional[ConfigType] = None,
+                        rescale: bool = True,
+                        with_nms: bool = True) -> List[InstanceData]:
+        """Turn what :meth:`forward` returns into detections.
+
+        Args:
+            cls_scores (Sequence[Tensor]): Class logits of each level, (B, num_classes, H_l, W_l).
+            bbox_preds (Sequence[Tensor]): Of each level the logits of the box distributions,
+                (B, 4 * reg_max, H_l, W_l), or the distances to the sides in strides, (B, 4, H_l, W_l).
+            bbox_dist_preds (Sequence[Tensor], optional): Third output in training, not used. Defaults to None.
+            batch_img_metas (Sequence[dict], optional): ``ori_shape``, ``scale_factor`` and, of letterboxed images,
+                ``pad_param`` of each image. Defaults to None.
+            cfg (:obj:`ConfigDict` or dict, optional): Settings; defaults to None, the head's ``test_cfg``.
+            rescale (bool): Map the boxes back to the original image. Defaults to True.
+            with_nms (bool): Suppress overlapping boxes and keep ``max_per_img``. Defaults to True.
+
+        Returns:
+            list[InstanceData]: ``bboxes`` (K, 4), ``scores`` (K,) and ``labels`` (K,) of each image by descending
+            score, in float32; boxes cut at the borders of the original image.
+        """
+        cfg = self.test_cfg if cfg is None else cfg
+        select = select_detections if with_nms else filter_detections
+        priors = self._priors(cls_scores)
+        results = []
+        for image, (masks, meta) in enumerate(zip(self._candidates(cls_scores, cfg), batch_img_metas)):
+            places = [mask.nonzero()[:, 0] for mask in masks]
+            distances = self._decode_distances(_gather(bbox_preds, image, places))
+            points = torch.cat([level[place] for level, place in zip(priors, places)])
+            boxes = self.bbox_coder.decode(points[None, :, :2], distances[None], points[:, 2])[0]
+            if rescale:
+                boxes = _to_original_scale(boxes, meta)
+            detections = select(boxes, _gather(cls_scores, image, places).sigmoid(), cfg)
+            detections.bboxes[:, 0::2].clamp_(0, meta['ori_shape'][1])
+            detections.bboxes[:, 1::2].clamp_(0, meta['ori_shape'][0])
+            results.append(detections)
+        return results
+
+    def _candidates(self, cls_scores: Sequence[Tensor], cfg: ConfigType) -> List[Tuple[Tensor, ...]]:
+        """Of each image and level a mask (H_l * W_l,) of the positions that may pass the threshold and ``nms_pre``."""
+        best = torch.cat([level.amax(1).flatten(1).float() for level in cls_scores], 1).sigmoid()
+        mask = best > cfg.get('score_thr', -1)
+        most = cfg.get('nms_pre', 100000)
+        if most < best.shape[1]:
+            mask &= best >= best.topk(most).values[:, -1:]
+        sizes = [level.shape[2] * level.shape[3] for level in cls_scores]
+        return [image.split(sizes) for image in mask]
+
+    def _priors(self, levels: Sequence[Tensor]) -> List[Tensor]:
+        """Rows x, y, stride, stride of the positions of each level, kept for inputs of the same size."""
+        sizes, device = [level.shape[2:] for level in levels], levels[0].device
+        if sizes != self.featmap_sizes or self.mlvl_priors[0].device != device:
+            self.mlvl_priors = self.prior_generator.grid_priors(sizes, device=device, with_stride=True)
+            self.featmap_sizes = sizes
+        return self.mlvl_priors
+
+    def _decode_distances(self, predicted: Tensor) -> Tensor:
+        """Expected distances to the sides, (K, 4), of distributions (K, 4 * reg_max) or of distances (K, 4)."""
+        if predicted.shape[1] == 4:
+            return predicted
+        # A product of matrices would run in half precision under autocast.
+        return (predicted.unflatten(1, (4, -1)).softmax(2) * self.head_module.proj.float()).sum(2)
+
+
+def _gather(levels: Sequence[Tensor], image: int, places: Sequence[Tensor]) -> Tensor:
+    """Values of an image at chosen positions of maps (B, C, H_l, W_l); (K, C) in float32."""
+    rows = [level[image].flatten(1).t().index_select(0, place) for level, place in zip(levels, places)]
+    return torch.cat([part.float() for part in rows])
+
+
+def _to_original_scale(boxes: Tensor, meta: dict) -> Tensor:
+    """Undo the padding and the resizing of an image."""
+    if meta.get('pad_param') is not None:
+        top, _, left, _ = meta['pad_param']
+        boxes = boxes - boxes.new_tensor([left, top, left, top])
+    return boxes / boxes.new_tensor(meta['scale_factor']).repeat(2)
