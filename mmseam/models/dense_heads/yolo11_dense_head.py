@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmseam.registry import MODELS
 
-from ..utils import filter_detections, select_detections
+from ..utils import clip_to_image, filter_detections, select_detections, to_original_scale
 
 
 @MODELS.register_module()
@@ -76,10 +76,9 @@ class YOLO11Head(YOLOv8Head):
             points = torch.cat([level[place] for level, place in zip(priors, places)])
             boxes = self.bbox_coder.decode(points[None, :, :2], distances[None], points[:, 2])[0]
             if rescale:
-                boxes = _to_original_scale(boxes, meta)
+                boxes = to_original_scale(boxes, meta)
             detections = select(boxes, _gather(cls_scores, image, places).sigmoid(), cfg)
-            detections.bboxes[:, 0::2].clamp_(0, meta['ori_shape'][1])
-            detections.bboxes[:, 1::2].clamp_(0, meta['ori_shape'][0])
+            detections.bboxes = clip_to_image(detections.bboxes, meta)
             results.append(detections)
         return results
 
@@ -113,11 +112,3 @@ def _gather(levels: Sequence[Tensor], image: int, places: Sequence[Tensor]) -> T
     """Values of an image at chosen positions of maps (B, C, H_l, W_l); (K, C) in float32."""
     rows = [level[image].flatten(1).t().index_select(0, place) for level, place in zip(levels, places)]
     return torch.cat([part.float() for part in rows])
-
-
-def _to_original_scale(boxes: Tensor, meta: dict) -> Tensor:
-    """Undo the padding and the resizing of an image."""
-    if meta.get('pad_param') is not None:
-        top, _, left, _ = meta['pad_param']
-        boxes = boxes - boxes.new_tensor([left, top, left, top])
-    return boxes / boxes.new_tensor(meta['scale_factor']).repeat(2)

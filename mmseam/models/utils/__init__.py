@@ -1,4 +1,5 @@
 """What several models share."""
 from .detections import filter_detections, select_detections, suppress_overlaps
+from .original_image import clip_to_image, to_original_scale
 
-__all__ = ['filter_detections', 'select_detections', 'suppress_overlaps']
+__all__ = ['clip_to_image', 'filter_detections', 'select_detections', 'suppress_overlaps', 'to_original_scale']

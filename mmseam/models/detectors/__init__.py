@@ -1,0 +1,3 @@
+from .exported_detector import ExportedDetector
+
+__all__ = ['ExportedDetector']
