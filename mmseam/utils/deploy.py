@@ -19,11 +19,10 @@ def switch_to_deploy(model: nn.Module) -> nn.Module:
     Returns:
         nn.Module: The same model, in evaluation mode.
     """
-    model.eval()
     for module in list(model.modules()):
         if hasattr(module, 'switch_to_deploy'):
             module.switch_to_deploy()
     for module in model.modules():
         if isinstance(module, ConvModule) and module.order[:2] == ('conv', 'norm'):
             fuse_conv_bn(module)
-    return model.to(memory_format=torch.channels_last)
+    return model.eval().to(memory_format=torch.channels_last)

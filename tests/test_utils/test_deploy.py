@@ -119,3 +119,11 @@ def test_symbolic_sizes_serve_all_sizes(make_layer):
     for shape in ((1, channels, 2, 2), (2, channels, 5, 6), (3, channels, 7, 3), (1, channels, 20, 31)):
         x = torch.randn(shape)
         torch.testing.assert_close(exported(x), layer(x), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize('make_layer', LAYERS)
+@torch.no_grad()
+def test_trace_is_equal(make_layer):
+    layer = switch_to_deploy(shake(make_layer()))
+    x = torch.randn(1, layer.gate.fc2.out_features, 5, 20)
+    torch.testing.assert_close(torch.jit.trace(layer, x)(x), layer(x))

@@ -55,7 +55,7 @@ class PatchBody(BaseModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the average of its tokens, (B, C)."""
-        if all(isinstance(size, int) for size in x.shape[2:]):
+        if torch.jit.is_tracing() or all(isinstance(size, int) for size in x.shape[2:]):
             return self.blocks(self.patch_embed(self._pad(x))).mean((2, 3))
         return self._forward_symbolic(x)
 
@@ -66,7 +66,8 @@ class PatchBody(BaseModule):
         return torch.sym_max(size // self.patch_size, 1)
 
     def _pad(self, x: Tensor) -> Tensor:
-        bottom, right = (max(self._num_tokens(size) * self.patch_size - size, 0) for size in x.shape[2:])
+        sizes = [int(size) for size in x.shape[2:]]  # a trace for TorchScript holds tensors
+        bottom, right = (max(self._num_tokens(size) * self.patch_size - size, 0) for size in sizes)
         return F.pad(x, (0, right, 0, bottom)) if bottom or right else x
 
     def _forward_symbolic(self, x: Tensor) -> Tensor:
