@@ -125,11 +125,12 @@ def test_pipelines_and_evaluators_build(path):
 @every_config
 def test_second_training_pipeline_is_without_mosaic(path):
     cfg = read(path)
-    mixing = {'Mosaic', 'YOLOv5MixUp', 'YOLOv5CopyPaste'}
+    mosaics = {'Mosaic', 'mmseam.MosaicAffine'}
+    mixing = {*mosaics, 'YOLOv5MixUp', 'YOLOv5CopyPaste'}
     if not any(hook.type == 'mmseam.CloseMosaicHook' for hook in cfg.custom_hooks):
         assert not mixing & set(transforms(cfg.train_dataloader.dataset.pipeline))
         return
-    assert 'Mosaic' in transforms(cfg.train_dataloader.dataset.pipeline)
+    assert mosaics & set(transforms(cfg.train_dataloader.dataset.pipeline))
     assert not mixing & set(transforms(cfg.train_pipeline_stage2))
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         Compose(cfg.train_pipeline_stage2)

@@ -1,17 +1,23 @@
-"""Draw a detector's predictions on an image, on all images of a folder, or on a video."""
+"""Find objects in images, videos or a webcam's picture; draw them and write them to json and csv."""
 import argparse
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('source', help='image, folder of images (with the folders in it) or video')
-    parser.add_argument('config', help="config file, or the name of one of mmseam's")
-    parser.add_argument('checkpoint', help='checkpoint of that config')
-    parser.add_argument('--out-dir', required=True, help='folder of the drawn images, or of the video (.mp4)')
+    parser.add_argument('source', help="image, folder (with the folders in it), pattern in quotes ('a/*.jpg'), video, "
+                        'or number of a webcam (0), which Ctrl-C ends')
+    parser.add_argument('model', help="config file, name of one of mmseam's configs, or exported file "
+                        '(.onnx, .torchscript, .pt2, .xml)')
+    parser.add_argument('checkpoint', nargs='?', help='checkpoint of the config (default: the one its metafile names)')
+    parser.add_argument('--out-dir', help='folder of the drawn images or video (.mp4); without it none is drawn')
+    parser.add_argument('--json', help='file for the detections: one object per image')
+    parser.add_argument('--csv', help='file for the detections: one row per box')
     parser.add_argument('--score-thr', type=float, default=0.3,
-                        help='draw boxes from this score (default: %(default)s)')
-    parser.add_argument('--device', help='cpu, cuda:0, … (default: the best one there is)')
+                        help='leave out boxes below this score (default: %(default)s)')
     parser.add_argument('--batch-size', type=int, default=1, help='images per forward pass (default: %(default)s)')
+    parser.add_argument('--square', action='store_true',
+                        help='pad images to the square as tools/test.py does, instead of to whole strides')
+    parser.add_argument('--device', help='cpu, cuda:0, … (default: the best one there is, for exported files the CPU)')
     args = parser.parse_args()
     if args.batch_size < 1:
         parser.error(f'--batch-size must be at least 1, not {args.batch_size}')
@@ -25,14 +31,14 @@ def main() -> None:
     from mmseam.apis.prediction import predict
 
     try:
-        summary = predict(args.source, args.config, args.checkpoint, args.out_dir, args.score_thr, args.device,
-                          args.batch_size)
-    except (OSError, ValueError) as error:
+        summary = predict(args.source, args.model, args.checkpoint, args.out_dir, args.score_thr, args.device,
+                          args.batch_size, not args.square, args.json, args.csv)
+    except (ImportError, OSError, ValueError) as error:
         raise SystemExit(f'error: {error}') from None
-    print(f'{summary.num_frames} images or frames, {summary.num_detections} detections from score {args.score_thr}; '
-          f'written to {args.out_dir}')
-    if summary.bad:
-        print(f'{len(summary.bad)} images could not be read:', *summary.bad, sep='\n- ')
+    print(summary)
+    outputs = [path for path in (args.out_dir, args.json, args.csv) if path]
+    if outputs:
+        print('written:', ', '.join(outputs))
 
 
 if __name__ == '__main__':

@@ -5,10 +5,12 @@ import argparse
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help="config file, or the name of one of mmseam's")
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        'checkpoint', help='checkpoint file, or an exported model: .onnx, .torchscript, .pt2 or .xml (OpenVINO)')
     parser.add_argument('--work-dir', help='folder of the metrics (default: work_dirs/CONFIG)')
     parser.add_argument('--out', metavar='FILE.pkl', help='write the detections, as the analysis tools read them')
     parser.add_argument('--json-prefix', help='write the detections as COCO json instead of evaluating them')
+    parser.add_argument('--deploy', action='store_true', help='switch the model to its deploy form first')
     parser.add_argument('--tta', action='store_true', help='use the test-time augmentation of the config')
     parser.add_argument(
         '--benchmark', action='store_true',
@@ -38,6 +40,7 @@ def main() -> None:
     import mmseam  # noqa: F401, I001  (before any host package)
     from mmengine.evaluator import DumpResults
     from mmengine.runner import Runner
+    from mmseam.deploy.backends import ExportedModelError
     from mmseam.registry import RUNNERS
     from mmseam.utils.checkpoint_match import CheckpointMismatchError
     from mmseam.utils.config import ConfigError
@@ -49,7 +52,7 @@ def main() -> None:
         if args.out:
             runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
         metrics = runner.test()
-    except (ConfigError, CheckpointMismatchError, FileNotFoundError) as error:
+    except (ConfigError, CheckpointMismatchError, ExportedModelError, FileNotFoundError) as error:
         raise SystemExit(f'error: {error}') from None
     if args.benchmark:
         from mmseam.apis.benchmark import benchmark

@@ -1,18 +1,21 @@
 """One report of what a detector finds, weighs and costs."""
 import platform
 from pathlib import Path
-from typing import Dict
+from typing import Dict, Sequence
 
 import numpy as np
 import torch
+from mmengine.config import Config
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch import nn
 
+from mmseam.models.detectors import ExportedDetector
 from mmseam.utils.model_complexity import model_complexity
 from mmseam.version import __version__
 
 from .benchmark_protocol import protocol
-from .latency import NETWORK_STAGES, Latency, measure_latency
+from .latency import NETWORK_STAGES, Latency, measure_latency, model_device
 
 
 def benchmark(runner: Runner, metrics: Dict[str, float]) -> dict:
@@ -25,25 +28,34 @@ def benchmark(runner: Runner, metrics: Dict[str, float]) -> dict:
     Returns:
         dict: Plain values, for json: ``config``, ``checkpoint``, ``metrics``, ``protocol``, ``parameters``,
         ``gflops``, ``latency_ms`` (median and 95th percentile by stage), ``images_per_second`` and ``environment``.
+        Of an exported file ``parameters`` and ``gflops`` are None.
     """
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     latency = measure_latency(model.eval(), runner.test_dataloader.dataset)
     img_size = latency.input_shapes.most_common(1)[0][0]
-    complexity = model_complexity(runner.cfg, img_size)
     return dict(
         config=str(runner.cfg.filename),
-        checkpoint=str(runner.cfg.load_from),
+        checkpoint=str(getattr(model, 'file', runner.cfg.load_from)),
         metrics={name: float(value) for name, value in metrics.items()},
         protocol=protocol(runner.cfg, latency.input_shapes),
+        **_size(model, runner.cfg, img_size),
+        latency_ms=_latency(latency),
+        images_per_second=_rates(latency),
+        environment=_environment(model_device(model)))
+
+
+def _size(model: nn.Module, cfg: Config, img_size: Sequence[int]) -> dict:
+    """Parameters and GFLOPs, which an exported file does not tell."""
+    if isinstance(model, ExportedDetector):
+        return dict(parameters=None, gflops=None)
+    complexity = model_complexity(cfg, img_size)
+    return dict(
         parameters=dict(
             trainable=complexity.parameters, with_fixed_weights=complexity.parameters + complexity.fixed_weights),
         gflops=dict(
             img_size=list(img_size),
             convolution_and_linear=complexity.gflops,
-            with_attention_products=complexity.gflops_with_attention),
-        latency_ms=_latency(latency),
-        images_per_second=_rates(latency),
-        environment=_environment(next(model.parameters()).device))
+            with_attention_products=complexity.gflops_with_attention))
 
 
 def _latency(latency: Latency) -> dict:

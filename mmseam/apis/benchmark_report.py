@@ -53,8 +53,9 @@ def _rows(report: dict) -> Iterator[Tuple[str, str]]:
     yield from ((name, f'{value:.4f}') for name, value in report['metrics'].items())
     yield 'protocol', report['protocol']['text']
     parameters, gflops = report['parameters'], report['gflops']
-    yield 'parameters', f'{parameters["trainable"]:,} ({parameters["with_fixed_weights"]:,} with fixed weights)'
-    if gflops['convolution_and_linear'] is not None:
+    if parameters is not None:
+        yield 'parameters', f'{parameters["trainable"]:,} ({parameters["with_fixed_weights"]:,} with fixed weights)'
+    if gflops is not None and gflops['convolution_and_linear'] is not None:
         yield (f'GFLOPs at {"x".join(map(str, gflops["img_size"]))}', f'{gflops["convolution_and_linear"]:.2f} '
                f'({gflops["with_attention_products"]:.2f} with the products of self-attention)')
     for stage, times in report['latency_ms'].items():

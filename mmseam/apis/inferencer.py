@@ -1,4 +1,4 @@
-"""mmdet's inferencer, for configs of mmseam."""
+"""mmdet's inferencer, which loads a detector with its test pipeline."""
 from typing import Optional
 
 from mmcv.transforms import LoadImageFromFile
@@ -6,21 +6,24 @@ from mmdet.apis import DetInferencer
 from mmengine.config import ConfigDict
 from torch import nn
 
-from mmseam.registry import INFERENCERS, TRANSFORMS
+from mmseam.registry import DATASETS, TRANSFORMS
 from mmseam.utils.checkpoint_match import require_match
 
 
-@INFERENCERS.register_module()
 class CheckedDetInferencer(DetInferencer):
     """:class:`mmdet.apis.DetInferencer` that refuses checkpoints of another architecture.
 
     It also knows image-loading transforms that are subclasses of mmcv's, such as
-    :class:`~mmseam.datasets.LoadIntactImage`. The arguments are mmdet's.
+    :class:`~mmseam.datasets.LoadIntactImage`, takes the names of the classes from the config's test set where the
+    checkpoint has none, and has no visualizer. The arguments are mmdet's.
     """
 
     def _load_weights_to_model(self, model: nn.Module, checkpoint: Optional[dict], cfg: Optional[ConfigDict]) -> None:
-        if checkpoint is not None:
-            require_match(model, checkpoint)
+        require_match(model, checkpoint)
+        if 'dataset_meta' not in checkpoint.get('meta', {}):
+            dataset = DATASETS.build(dict(cfg.test_dataloader.dataset, lazy_init=True))
+            meta = dict(checkpoint.get('meta', {}), dataset_meta=dataset.metainfo)
+            checkpoint = dict(checkpoint if 'state_dict' in checkpoint else dict(state_dict=checkpoint), meta=meta)
         super()._load_weights_to_model(model, checkpoint, cfg)
 
     def _get_transform_idx(self, pipeline_cfg: ConfigDict, name: tuple) -> int:
@@ -30,3 +33,6 @@ class CheckedDetInferencer(DetInferencer):
             if isinstance(kind, type) and issubclass(kind, LoadImageFromFile):
                 return index
         return super()._get_transform_idx(pipeline_cfg, name)
+
+    def _init_visualizer(self, cfg: ConfigDict) -> None:
+        """None: mmdet's is a second to import and slow to draw."""

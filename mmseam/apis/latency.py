@@ -1,7 +1,6 @@
 """Latency of a detector's stages over a data set, one image at a time."""
-import time
 from collections import Counter, defaultdict
-from typing import Callable, Dict, List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Tuple
 
 import numpy as np
 import torch
@@ -9,6 +8,8 @@ from mmdet.models import SingleStageDetector
 from mmengine.dataset import BaseDataset, pseudo_collate
 from torch import nn
 from tqdm import tqdm
+
+from .stop_watch import StopWatch
 
 NETWORK_STAGES = ('preprocess', 'forward', 'postprocess')
 
@@ -53,29 +54,15 @@ def measure_latency(model: nn.Module, dataset: BaseDataset, warm_up: int = 10) -
     return Latency({stage: np.array(values) for stage, values in times.items()}, shapes, warm_up)
 
 
-class _StopWatch:
-    """Times calls; work that a CUDA device has taken over is waited for."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.milliseconds: Dict[str, float] = {}
-
-    def __call__(self, stage: str, function: Callable):
-        self._wait()
-        start = time.perf_counter()
-        result = function()
-        self._wait()
-        self.milliseconds[stage] = 1000 * (time.perf_counter() - start)
-        return result
-
-    def _wait(self) -> None:
-        if self.device.type == 'cuda':
-            torch.cuda.synchronize(self.device)
+def model_device(model: nn.Module) -> torch.device:
+    """Where a detector works; one without parameters, which runs an exported file, follows its preprocessor."""
+    parameter = next(model.parameters(), None)
+    return model.data_preprocessor.device if parameter is None else parameter.device
 
 
 def _time_image(model: nn.Module, dataset: BaseDataset, index: int) -> Tuple[Dict[str, float], Tuple[int, int]]:
     """Milliseconds by stage of one image, and the height and width that the network saw."""
-    watch = _StopWatch(next(model.parameters()).device)
+    watch = StopWatch(model_device(model))
     data = watch('load', lambda: pseudo_collate([dataset[index]]))
     data = watch('preprocess', lambda: model.data_preprocessor(data, False))
     inputs, samples = data['inputs'], data['data_samples']

@@ -1,15 +1,30 @@
-"""Images and videos to predict on: finding, reading and writing them."""
+"""Images and videos: reading and writing them."""
 import os
 from pathlib import Path
-from typing import Iterator, List, Tuple, Union
+from typing import Iterator, List, NamedTuple, Optional, Tuple, Union
 
 import cv2
 import numpy as np
-from mmdet.apis.det_inferencer import IMG_EXTENSIONS
 
+from mmseam.datasets import LoadIntactImage
 from mmseam.utils.atomic_write import atomic_write
 
 VIDEO_EXTENSIONS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg')
+
+
+class SourceImage(NamedTuple):
+    """An image to predict on.
+
+    Args:
+        image (np.ndarray): Pixels (H, W, 3), BGR, uint8.
+        name (str): What to call it: its path, or its place in a list.
+        path (Path, optional): The file it comes from. Defaults to None.
+        frame (int, optional): Number of the frame in a video, from 0. Defaults to None.
+    """
+    image: np.ndarray
+    name: str
+    path: Optional[Path] = None
+    frame: Optional[int] = None
 
 
 def is_video(path: Path) -> bool:
@@ -17,33 +32,19 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_EXTENSIONS
 
 
-def find_images(source: Path, leave_out: Path) -> List[Path]:
-    """The image itself, or all images in a folder and below.
+def read_image(path: Path) -> np.ndarray:
+    """Read an image, turned as its EXIF orientation says.
 
     Args:
-        source (Path): An image or a folder.
-        leave_out (Path): A folder whose images are not taken, that of the results.
+        path (Path): The file.
 
     Returns:
-        List[Path]: Image files, sorted.
+        np.ndarray: Pixels (H, W, 3), BGR, uint8.
 
     Raises:
-        FileNotFoundError: There is no such file or folder, or no image in it.
-        ValueError: The file is of no known kind.
+        OSError: It is missing, truncated or no image; the message names it.
     """
-    if source.is_file():
-        if source.suffix.lower() not in IMG_EXTENSIONS:
-            raise ValueError(f'{source}: neither an image ({" ".join(IMG_EXTENSIONS)}) nor a video '
-                             f'({" ".join(VIDEO_EXTENSIONS)})')
-        return [source]
-    if not source.is_dir():
-        raise FileNotFoundError(f'there is no file or folder {source}')
-    leave_out = leave_out.resolve()
-    images = sorted(path for path in source.rglob('*') if path.suffix.lower() in IMG_EXTENSIONS and path.is_file()
-                    and leave_out not in path.resolve().parents)
-    if not images:
-        raise FileNotFoundError(f'no images ({" ".join(IMG_EXTENSIONS)}) in {source}')
-    return images
+    return LoadIntactImage().transform(dict(img_path=str(path)))['img']
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
@@ -52,39 +53,65 @@ def write_image(path: Path, image: np.ndarray) -> None:
     Args:
         path (Path): The file.
         image (np.ndarray): Pixels (H, W, 3), BGR.
+
+    Raises:
+        ValueError: OpenCV writes no such format.
     """
+    if not cv2.haveImageWriter(f'image{path.suffix}'):
+        raise ValueError(f'{path}: OpenCV cannot write {path.suffix or "files without a suffix"}; use .jpg or .png')
     _, content = cv2.imencode(path.suffix, image)
     with atomic_write(path, 'wb') as file:
         file.write(content.tobytes())
 
 
 class VideoReader:
-    """Frames of a video.
+    """Frames of a video file or a webcam.
 
     Args:
-        path (Path): The file.
+        source (Path or int): The file, or the number of the webcam.
+
+    Attributes:
+        is_webcam (bool): Whether its frames do not end.
+        name (str): The file's path, or ``webcam 0``.
+        path (Path, optional): The file; None for a webcam.
+        root (Path, optional): The file's folder; None for a webcam.
+        total (int, optional): Number of frames, where it is known.
+        fps (float): Frames per second; 25 where it is not known.
+        size (Tuple[int, int]): Width and height.
+        bad (List[str]): Empty, as a video is read up to where it is damaged.
 
     Raises:
         OSError: OpenCV cannot read it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._capture = cv2.VideoCapture(str(path))
+    def __init__(self, source: Union[Path, int]) -> None:
+        self.is_webcam = is_webcam = isinstance(source, int)
+        self.name = f'webcam {source}' if is_webcam else str(source)
+        self.path = None if is_webcam else source
+        self.root = None if is_webcam else source.parent
+        self.bad: List[str] = []
+        self._capture = cv2.VideoCapture(source if is_webcam else str(source))
         if not self._capture.isOpened():
-            raise OSError(f'{path}: no video that OpenCV can read; convert it to .mp4 (H.264)')
-        self.num_frames = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+            raise OSError(f'{self.name} cannot be opened; is it connected, and free?' if is_webcam else
+                          f'{source}: no video that OpenCV can read; convert it to .mp4 (H.264)')
+        frames = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.total = frames if frames > 0 and not is_webcam else None
         self.fps = self._capture.get(cv2.CAP_PROP_FPS) or 25.0
         self.size: Tuple[int, int] = tuple(
             int(self._capture.get(key)) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
 
-    def __iter__(self) -> Iterator[np.ndarray]:
-        """Frames (H, W, 3), BGR."""
-        while True:
-            is_frame, frame = self._capture.read()
-            if not is_frame:
-                self._capture.release()
-                return
-            yield frame
+    def __iter__(self) -> Iterator[SourceImage]:
+        """The frames, once; those of a webcam do not end."""
+        number = 0
+        try:
+            while True:
+                is_frame, frame = self._capture.read()
+                if not is_frame:
+                    return
+                yield SourceImage(frame, self.name, self.path, number)
+                number += 1
+        finally:
+            self._capture.release()
 
 
 class VideoWriter:

@@ -1,18 +1,17 @@
-"""Draws a detector's predictions on images and videos."""
-from itertools import islice
+"""Predicts on all of a source and writes pictures, a video and tables."""
+import time
+from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
-import numpy as np
-from mmengine.structures import BaseDataElement
 from tqdm import tqdm
 
-from mmseam.datasets import LoadIntactImage
-from mmseam.utils.checkpoint_match import check_checkpoint_file
-from mmseam.utils.config import load_config
-
-from .inferencer import CheckedDetInferencer
-from .media import VideoReader, VideoWriter, find_images, is_video, write_image
+from .detector import Detector, load_detector
+from .media import VideoReader, VideoWriter, write_image
+from .result import DetectionResult
+from .result_files import csv_file, json_file
+from .sources import ImageSource, open_source
 
 
 class PredictionSummary(NamedTuple):
@@ -21,113 +20,110 @@ class PredictionSummary(NamedTuple):
     Args:
         written (List[Path]): The drawn images, or the video.
         bad (List[str]): Why images could not be read, each with the file's name.
-        num_frames (int): Images or video frames that were predicted on.
-        num_detections (int): Boxes drawn in them.
+        num_images (int): Images or video frames that were predicted on.
+        num_detections (Dict[str, int]): Detections by class name, most frequent first.
+        milliseconds (Dict[str, float]): Mean time of an image by stage: reading, the stages of
+            ``DetectionResult.speed``, and ``write`` (drawing and writing).
     """
     written: List[Path]
     bad: List[str]
-    num_frames: int
-    num_detections: int
+    num_images: int
+    num_detections: Dict[str, int]
+    milliseconds: Dict[str, float]
+
+    def __str__(self) -> str:
+        found = ', '.join(f'{name} {number}' for name, number in self.num_detections.items()) or 'nothing'
+        lines = [f'{self.num_images} images or frames; found: {found}']
+        if self.num_images:
+            stages = ', '.join(f'{stage} {mean:.1f}' for stage, mean in self.milliseconds.items())
+            lines.append(f'ms an image: {stages}; {1000 / sum(self.milliseconds.values()):.1f} images per second')
+        if self.bad:
+            lines.append('\n- '.join([f'{len(self.bad)} images could not be read:', *self.bad]))
+        return '\n'.join(lines)
 
 
-def predict(source: Union[str, Path],
-            config: Union[str, Path],
-            checkpoint: Union[str, Path],
-            out_dir: Union[str, Path],
+def predict(source: Union[str, Path, int],
+            model: Union[str, Path],
+            checkpoint: Optional[Union[str, Path]] = None,
+            out_dir: Optional[Union[str, Path]] = None,
             score_thr: float = 0.3,
             device: Optional[str] = None,
-            batch_size: int = 1) -> PredictionSummary:
-    """Draw predictions on an image, on all images of a folder, or on a video.
+            batch_size: int = 1,
+            rect: bool = True,
+            json_path: Optional[Union[str, Path]] = None,
+            csv_path: Optional[Union[str, Path]] = None) -> PredictionSummary:
+    """Predict on a source and write what was found.
 
     Args:
-        source (str or Path): Image, folder (with the folders in it) or video.
-        config (str or Path): Config file, or the name of one of mmseam's.
-        checkpoint (str or Path): Checkpoint of that config.
-        out_dir (str or Path): Folder of the results, whose files are named as the sources; videos are ``.mp4``.
-        score_thr (float): Boxes below this score are not drawn. Defaults to 0.3.
-        device (str, optional): ``'cpu'``, ``'cuda:0'``, …; the best one there is if None. Defaults to None.
+        source (str, Path or int): Image, folder (with the folders in it), pattern, video, or number of a webcam, which
+            an interrupt (Ctrl-C) ends.
+        model (str or Path): Config, name of one of mmseam's, or exported file.
+        checkpoint (str or Path, optional): Checkpoint of the config. Defaults to None, see
+            :func:`~mmseam.apis.detector.load_detector`.
+        out_dir (str or Path, optional): Folder of the drawn images, which are named as the sources, or of the video
+            (``.mp4``). Defaults to None: nothing is drawn.
+        score_thr (float): Detections below this score are left out. Defaults to 0.3.
+        device (str, optional): ``'cpu'``, ``'cuda:0'``, …. Defaults to None, see ``load_detector``.
         batch_size (int): Images per forward pass. Defaults to 1.
+        rect (bool): Pad images to whole strides only, see ``load_detector``. Defaults to True.
+        json_path (str or Path, optional): File for :func:`~mmseam.apis.result_files.json_file`. Defaults to None.
+        csv_path (str or Path, optional): File for :func:`~mmseam.apis.result_files.csv_file`. Defaults to None.
 
     Returns:
-        PredictionSummary: Files and counts. An image that cannot be read is left out and named there.
+        PredictionSummary: Files, counts and times. An image that cannot be read is left out and named there.
 
     Raises:
-        ConfigError: There is no such config, or it is damaged.
-        CheckpointMismatchError: The checkpoint is not one of the config's model.
         FileNotFoundError: There is no source, no image in it, or no checkpoint.
-        ValueError: The source is of no known kind, or lies in ``out_dir``.
+        ValueError: The source is of no known kind, or lies in ``out_dir``; or as of ``load_detector``.
         OSError: The video cannot be read or written.
     """
-    source, out_dir = Path(source), Path(out_dir)
-    root = source if source.is_dir() else source.parent
-    if root.resolve() == out_dir.resolve():
+    out_dir = Path(out_dir) if out_dir else None
+    opened = open_source(source, out_dir, report=tqdm.write)
+    if out_dir and opened.root and opened.root.resolve() == out_dir.resolve():
         raise ValueError(f'the results would overwrite what is in {out_dir}; choose another folder for them')
-    is_single_video = source.is_file() and is_video(source)
-    media = VideoReader(source) if is_single_video else find_images(source, out_dir)
-    check_checkpoint_file(checkpoint)
-    cfg = load_config(config)
-    cfg.get('visualizer', {}).pop('vis_backends', None)  # images are returned, not stored
-    drawer = _Drawer(CheckedDetInferencer(cfg, str(checkpoint), device, 'mmseam', show_progress=False), score_thr,
-                     batch_size)
-    if is_single_video:
-        return _predict_video(drawer, media, out_dir / f'{source.stem}.mp4')
-    return _predict_images(drawer, media, root, out_dir)
+    detector = load_detector(model, checkpoint, device, rect)
+    with ExitStack() as stack:
+        sinks = [stack.enter_context(open_file(path))
+                 for open_file, path in ((json_file, json_path), (csv_file, csv_path)) if path]
+        written: List[Path] = []
+        if out_dir:
+            sinks.append(_pictures(opened, out_dir, written, stack))
+        counts, milliseconds, num_images = _run(detector, opened, score_thr, batch_size, sinks)
+    return PredictionSummary(written, opened.bad, num_images, counts, milliseconds)
 
 
-def _predict_images(drawer: '_Drawer', images: List[Path], root: Path, out_dir: Path) -> PredictionSummary:
-    written, bad = [], []
-    for path, drawn in drawer.draw(_read_images(tqdm(images, unit='image'), bad)):
-        written.append(out_dir / path.relative_to(root))
-        write_image(written[-1], drawn)
-    return PredictionSummary(written, bad, len(written), drawer.num_detections)
+def _run(detector: Detector, source: Union[ImageSource, VideoReader], score_thr: float, batch_size: int,
+         sinks: List[Callable[[DetectionResult], object]]) -> Tuple[Dict[str, int], Dict[str, float], int]:
+    """Detections by class, milliseconds by stage and number of images; an interrupt ends a webcam."""
+    is_video = isinstance(source, VideoReader)
+    counts, times, num_images = Counter(), Counter(), 0
+    try:
+        results = detector.stream(source, score_thr, batch_size)
+        bar = tqdm(results, total=source.total, unit='frame' if is_video else 'image')
+        for result in bar:
+            start = time.perf_counter()
+            for sink in sinks:
+                sink(result)
+            times.update(result.speed, write=1000 * (time.perf_counter() - start))
+            counts.update(result.names)
+            num_images += 1
+    except KeyboardInterrupt:
+        if not (is_video and source.is_webcam):
+            raise
+    return dict(counts.most_common()), {stage: total / num_images for stage, total in times.items()}, num_images
 
 
-def _read_images(paths: Iterable[Path], bad: List[str]) -> Iterator[Tuple[Path, np.ndarray]]:
-    """Readable images; what is wrong with the others goes to ``bad``."""
-    load = LoadIntactImage()
-    for path in paths:
-        try:
-            image = load(dict(img_path=str(path)))['img']
-        except OSError as error:
-            bad.append(str(error))
-            tqdm.write(f'left out: {error}')
-        else:
-            yield path, image
+def _pictures(source: Union[ImageSource, VideoReader], out_dir: Path, written: List[Path],
+              stack: ExitStack) -> Callable[[DetectionResult], object]:
+    """What draws a result and writes it as an image or as the next frame."""
+    if isinstance(source, VideoReader):
+        written.append(out_dir / f'{source.path.stem if source.path else source.name.replace(" ", "_")}.mp4')
+        video = stack.enter_context(VideoWriter(written[0], source.fps, source.size))
+        return lambda result: video.write(result.plot())
 
+    def write(result: DetectionResult) -> None:
+        path = out_dir / result.path.resolve().relative_to(source.root.resolve())
+        written.append(path)
+        write_image(path, result.plot())
 
-def _predict_video(drawer: '_Drawer', video: VideoReader, path: Path) -> PredictionSummary:
-    num_frames = 0
-    with VideoWriter(path, video.fps, video.size) as writer:
-        frames = enumerate(tqdm(video, total=video.num_frames or None, unit='frame'))
-        for _, drawn in drawer.draw(frames):
-            writer.write(drawn)
-            num_frames += 1
-    return PredictionSummary([path], [], num_frames, drawer.num_detections)
-
-
-class _Drawer:
-    """Predicts on batches and draws, keeping no more than a batch in memory."""
-
-    def __init__(self, inferencer: CheckedDetInferencer, score_thr: float, batch_size: int) -> None:
-        self.inferencer = inferencer
-        self.score_thr = score_thr
-        self.batch_size = batch_size
-        self.num_detections = 0
-
-    def draw(self, images: Iterable[Tuple[object, np.ndarray]]) -> Iterator[Tuple[object, np.ndarray]]:
-        """Pairs of a key and an image (H, W, 3) in BGR become pairs of the key and the drawn image."""
-        images = iter(images)
-        while True:
-            batch = list(islice(images, self.batch_size))
-            if not batch:
-                return
-            answers = self.inferencer([image for _, image in batch], self.batch_size, return_datasamples=True)
-            for (key, image), sample in zip(batch, answers['predictions']):
-                yield key, self._draw_one(image, sample)
-
-    def _draw_one(self, image: np.ndarray, sample: BaseDataElement) -> np.ndarray:
-        self.num_detections += int((sample.pred_instances.scores >= self.score_thr).sum())
-        visualizer = self.inferencer.visualizer
-        rgb = np.ascontiguousarray(image[..., ::-1])
-        visualizer.add_datasample('prediction', rgb, sample, draw_gt=False, pred_score_thr=self.score_thr)
-        return np.ascontiguousarray(visualizer.get_image()[..., ::-1])
+    return write

@@ -4,9 +4,12 @@ import argparse
 from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmengine.config import Config, ConfigDict
 
+from mmseam.deploy.backends import is_exported
+
 from .check_config import check_config
 from .checkpoint_match import check_checkpoint_file
 from .config import ConfigError, innermost_dataset, load_config, set_launcher
+from .exported_model_options import set_exported_model
 
 
 def load_test_config(args: argparse.Namespace) -> Config:
@@ -16,18 +19,20 @@ def load_test_config(args: argparse.Namespace) -> Config:
         args (argparse.Namespace): Options of ``tools/test.py``.
 
     Returns:
-        Config: The config, with the checkpoint in ``load_from``.
+        Config: The config, with the checkpoint in ``load_from`` or the exported file in ``model``.
 
     Raises:
-        ConfigError: The config, or an option, cannot work.
+        ConfigError: The config, an option or the exported file cannot work.
         CheckpointMismatchError: The checkpoint is one of Ultralytics.
         FileNotFoundError: There is no such checkpoint.
     """
     cfg = load_config(args.config, args.cfg_options, args.work_dir)
-    check_checkpoint_file(args.checkpoint)
     check_config(cfg)
-    cfg.load_from = args.checkpoint
-    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(type='mmseam.CheckpointMatchHook', strict=True)]
+    if is_exported(args.checkpoint):
+        check_exported_options(args)
+        set_exported_model(cfg, args.checkpoint, args.tta)
+    else:
+        set_checkpoint(cfg, args.checkpoint, args.deploy)
     if args.show or args.show_dir:
         cfg = trigger_visualization_hook(cfg, args)
     if args.json_prefix:
@@ -36,6 +41,41 @@ def load_test_config(args: argparse.Namespace) -> Config:
         enable_tta(cfg)
     set_launcher(cfg, args.launcher, args.local_rank)
     return cfg
+
+
+def set_checkpoint(cfg: Config, checkpoint: str, deploy: bool) -> None:
+    """Test the weights of a checkpoint.
+
+    Args:
+        cfg (Config): The config, changed in place.
+        checkpoint (str): The checkpoint.
+        deploy (bool): Switch the model to its deploy form first.
+
+    Raises:
+        CheckpointMismatchError: The checkpoint is one of Ultralytics.
+        FileNotFoundError: There is no such checkpoint.
+    """
+    check_checkpoint_file(checkpoint)
+    cfg.load_from = checkpoint
+    hooks = [dict(type='mmseam.CheckpointMatchHook', strict=True)]
+    if deploy:
+        hooks.append(dict(type='mmseam.SwitchToDeployHook'))
+    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), *hooks]
+
+
+def check_exported_options(args: argparse.Namespace) -> None:
+    """Refuse what cannot be done with an exported file.
+
+    Args:
+        args (argparse.Namespace): Options of ``tools/test.py``.
+
+    Raises:
+        ConfigError: One of the options.
+    """
+    if args.launcher != 'none':
+        raise ConfigError(f'--launcher {args.launcher}: an exported model is tested by one process; leave it out')
+    if args.deploy:
+        raise ConfigError(f'--deploy: {args.checkpoint} is exported in that form already; leave it out')
 
 
 def set_format_only(cfg: Config, prefix: str) -> None:

@@ -1,4 +1,5 @@
 """The tools one after the other, as a user runs them: train, resume, test, predict; each in a process of its own."""
+import csv
 import json
 import os
 import re
@@ -11,9 +12,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mmengine.registry import DefaultScope
+from exported_models import write_onnx
 from tiny_training import NUM_IMAGES, write_tiny_training
 
+from mmseam.apis.media import VideoReader
 from mmseam.apis.prediction import predict
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -112,31 +114,66 @@ def test_contradictions_are_found_before_the_training(config):
     assert 'has 1 classes (face)' in text
 
 
-def test_predict_on_a_folder(config, trained, tmp_path):
+@pytest.fixture
+def pictures(config, tmp_path) -> Path:
+    """A folder of images, one of which is broken."""
     shutil.copytree(config.parent / 'data' / 'WIDER_val' / 'images', tmp_path / 'images')
     broken = tmp_path / 'images' / '0--Noise' / 'broken.jpg'
     broken.write_bytes(broken.with_name('noise_0.jpg').read_bytes()[:700])
-    text = run_tool('predict.py', tmp_path / 'images', config, trained / 'epoch_1.pth', '--out-dir', tmp_path / 'out',
-                    '--batch-size', 3)
-    assert f'{NUM_IMAGES} images or frames' in text
+    return tmp_path / 'images'
+
+
+def test_predict_on_a_folder(config, trained, pictures, tmp_path):
+    text = run_tool('predict.py', pictures, config, trained / 'epoch_1.pth', '--out-dir', tmp_path / 'out', '--csv',
+                    tmp_path / 'found.csv', '--json', tmp_path / 'new' / 'found.json', '--batch-size', 3,
+                    '--score-thr', 0)
+    assert f'{NUM_IMAGES} images or frames; found: face ' in text
+    stages = ', '.join(rf'{stage} [\d.]+' for stage in ('load', 'preprocess', 'forward', 'postprocess', 'write'))
+    assert re.search(rf'ms an image: {stages}; [\d.]+ images per second', text)
+    broken = pictures / '0--Noise' / 'broken.jpg'
     assert f'1 images could not be read:\n- {broken}: the JPEG file is truncated' in text
     found = sorted(path.relative_to(tmp_path / 'out') for path in (tmp_path / 'out').rglob('*') if path.is_file())
     assert found == [Path('0--Noise', f'noise_{i}.jpg') for i in range(NUM_IMAGES)]
+    images = json.loads((tmp_path / 'new' / 'found.json').read_text())
+    assert [image['image'] for image in images] == [str(pictures / path) for path in found]
+    assert {(image['height'], image['width']) for image in images} == {
+        cv2.imread(str(pictures / '0--Noise' / 'noise_0.jpg')).shape[:2]}
+    with open(tmp_path / 'found.csv', newline='', encoding='utf-8') as file:
+        rows = list(csv.DictReader(file))
+    expected = [(image['image'], found['name'], found['score'], found['box'])
+                for image in images for found in image['detections']]
+    assert [(row['image'], row['name'], float(row['score']), [float(row[side]) for side in ('x1', 'y1', 'x2', 'y2')])
+            for row in rows] == expected
+    assert f'found: face {len(expected)}\n' in text
 
 
-@pytest.fixture
-def scope():
-    """The inferencer sets MMEngine's default scope, which later tests must not see."""
-    with DefaultScope.overwrite_default_scope('mmseam'):
-        yield
+def test_predict_by_an_exported_file(pictures, tmp_path):
+    pytest.importorskip('onnxruntime')
+    pytest.importorskip('onnx')
+    model = write_onnx(tmp_path / 'model.onnx')
+    text = run_tool('predict.py', pictures / '0--Noise' / 'noise_*.jpg', model, '--json', tmp_path / 'found.json')
+    assert f'{NUM_IMAGES} images or frames' in text
+    images = json.loads((tmp_path / 'found.json').read_text())
+    # Noise has means of about a half
+    assert [len(image['detections']) for image in images] == [2] * NUM_IMAGES
 
 
-def test_predict_on_an_image(config, trained, tmp_path, scope):
+def test_predict_refuses_in_a_word(config, trained, tmp_path):
+    text = run_tool('predict.py', tmp_path / 'nothing', config, trained / 'epoch_1.pth', succeeds=False)
+    assert text == f'error: there is no file or folder {tmp_path / "nothing"}\n'
+    (tmp_path / 'model.onnx').write_bytes(b'no model')
+    text = run_tool('predict.py', config.parent / 'data', tmp_path / 'model.onnx', succeeds=False)
+    assert 'Traceback' not in text
+    assert re.search(r'error: .*model\.onnx', text)
+
+
+def test_predict_on_an_image(config, trained, tmp_path):
     source = config.parent / 'data' / 'WIDER_val' / 'images' / '0--Noise' / 'noise_2.jpg'
     checkpoint = trained / 'epoch_1.pth'
     nothing = predict(source, config, checkpoint, tmp_path / 'none', score_thr=1.0, device='cpu')
     everything = predict(source, config, checkpoint, tmp_path / 'all', score_thr=0.0, device='cpu')
-    assert nothing.num_detections == 0 < everything.num_detections
+    assert nothing.num_detections == {}
+    assert everything.num_detections['face'] > 0
     assert everything.written == [tmp_path / 'all' / 'noise_2.jpg']
     original, without, drawn = (cv2.imread(str(path)).astype(int)
                                 for path in (source, nothing.written[0], everything.written[0]))
@@ -145,22 +182,55 @@ def test_predict_on_an_image(config, trained, tmp_path, scope):
     assert np.abs(without - original).max() < 40 < np.abs(drawn - original).max()
 
 
-def test_predict_on_a_video(config, trained, tmp_path, scope):
+def test_predict_on_a_video(config, trained, tmp_path):
     writer = cv2.VideoWriter(str(tmp_path / 'clip.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (96, 64))
     for value in range(5):
         writer.write(np.full((64, 96, 3), 40 * value, np.uint8))
     writer.release()
     summary = predict(tmp_path / 'clip.avi', config, trained / 'epoch_1.pth', tmp_path / 'out', device='cpu',
-                      batch_size=2)
+                      batch_size=2, json_path=tmp_path / 'frames.json')
     assert summary.written == [tmp_path / 'out' / 'clip.mp4']
-    assert summary.num_frames == 5
+    assert summary.num_images == 5
+    assert [frame['frame'] for frame in json.loads((tmp_path / 'frames.json').read_text())] == list(range(5))
     video = cv2.VideoCapture(str(summary.written[0]))
     assert (video.get(cv2.CAP_PROP_FRAME_COUNT), video.get(cv2.CAP_PROP_FPS)) == (5, 10)
 
 
+def test_an_interrupt_ends_a_webcam_and_keeps_its_video(config, trained, tmp_path, monkeypatch):
+    class Webcam(VideoReader):
+
+        def __iter__(self):
+            yield from super().__iter__()
+            raise KeyboardInterrupt
+
+    writer = cv2.VideoWriter(str(tmp_path / 'clip.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (96, 64))
+    for _ in range(2):
+        writer.write(np.zeros((64, 96, 3), np.uint8))
+    writer.release()
+    webcam = Webcam(tmp_path / 'clip.avi')
+    webcam.is_webcam, webcam.path, webcam.root, webcam.name = True, None, None, 'webcam 0'
+    monkeypatch.setattr('mmseam.apis.prediction.open_source', lambda *args, **kwargs: webcam)
+    summary = predict(0, config, trained / 'epoch_1.pth', tmp_path / 'out', device='cpu')
+    assert summary.num_images == 2
+    assert summary.written == [tmp_path / 'out' / 'webcam_0.mp4']
+    assert cv2.VideoCapture(str(summary.written[0])).get(cv2.CAP_PROP_FRAME_COUNT) == 2
+
+
+def test_a_failure_leaves_no_files(config, trained, tmp_path, monkeypatch):
+    def fail(*_):
+        raise RuntimeError('disk full')
+
+    monkeypatch.setattr('mmseam.apis.prediction.write_image', fail)
+    source = config.parent / 'data' / 'WIDER_val' / 'images'
+    with pytest.raises(RuntimeError, match='disk full'):
+        predict(source, config, trained / 'epoch_1.pth', tmp_path / 'out', device='cpu',
+                json_path=tmp_path / 'a.json', csv_path=tmp_path / 'a.csv')
+    assert not [path for path in tmp_path.rglob('*') if path.is_file()]
+
+
 def test_predict_never_overwrites_its_source(config, trained, tmp_path):
     (tmp_path / 'a.jpg').touch()
-    for source in (tmp_path, tmp_path / 'a.jpg'):
+    for source in (tmp_path, tmp_path / 'a.jpg', f'{tmp_path}/*'):
         with pytest.raises(ValueError, match='would overwrite'):
             predict(source, config, trained / 'epoch_1.pth', tmp_path)
 

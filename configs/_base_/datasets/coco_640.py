@@ -60,7 +60,7 @@ train_pipelines_stage2 = {
     size: [
         *pre_transform,
         dict(type='YOLOv5KeepRatioResize', scale=img_scale),
-        dict(type='LetterResize', scale=img_scale, allow_scale_up=True, pad_val=dict(img=114.0)),
+        dict(type='LetterResize', scale=img_scale, allow_scale_up=True, pad_val=dict(img=114)),
         dict(**affine, scaling_ratio_range=(1 - scale, 1 + scale)), *last_transform
     ]
     for size, (mixup, copy_paste, scale) in augmentation.items()

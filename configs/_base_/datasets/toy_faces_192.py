@@ -6,7 +6,7 @@ img_scale = (192, 192)  # width, height
 
 resize = [
     dict(type='YOLOv5KeepRatioResize', scale=img_scale),
-    dict(type='LetterResize', scale=img_scale, allow_scale_up=True, pad_val=dict(img=114.0))
+    dict(type='LetterResize', scale=img_scale, allow_scale_up=True, pad_val=dict(img=114))
 ]
 # Neither mosaic nor affine nor colours: so short a training hardly sees a picture ten times, and the pictures vary in
 # all of that by themselves

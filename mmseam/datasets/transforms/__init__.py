@@ -1,3 +1,5 @@
 from .loading import LoadIntactImage
+from .mosaic_affine import MosaicAffine
+from .packing import PackPlanarInputs
 
-__all__ = ['LoadIntactImage']
+__all__ = ['LoadIntactImage', 'MosaicAffine', 'PackPlanarInputs']

@@ -1,0 +1,79 @@
+"""Time of a training step: normalisation, forward, loss, backward, clipping of the gradients and the optimizer's step.
+
+A fixed batch of noise with boxes, without a loader; the exponential moving average is left out on both sides. The
+learning rate of 1e-6 leaves the network as it is, so that every step has the same work. On CUDA with mixed precision.
+"""
+from common import (
+    benchmark_parser,
+    compare,
+    goal,
+    machine,
+    parse_benchmark_args,
+    peer_contender,
+    print_summary,
+    summary,
+    write_json,
+)
+from networks import HEADS, NO_ATTENTION, SIZES, build_detector, load_network_config
+from worker import Contender
+
+OURS, PEER = ('as configured', 'channels-last'), 'peer'
+
+
+def parse_args():
+    parser = benchmark_parser(__doc__, rounds=5, repeats=3)
+    parser.add_argument('--size', default='n', choices=SIZES, help='network size (default: n)')
+    parser.add_argument('--head', default='multiseam', choices=[head for head in HEADS if head != NO_ATTENTION])
+    parser.add_argument('--imgsz', type=int, help='side of the images (default: 320; 640 with CUDA)')
+    parser.add_argument('--batch', type=int, help='images in a step (default: 16; 64 with CUDA)')
+    parser.add_argument('--boxes', type=int, default=8, help='boxes in an image (default: %(default)s)')
+    parser.add_argument('--device', choices=['cpu', 'cuda'], help='default: cuda where there is one')
+    return parse_benchmark_args(parser)
+
+
+def step(size: str, head: str, form: str, imgsz: int, batch: int, boxes: int, device: str):
+    """A step as MMEngine's loop makes it, with the optimizer of the config."""
+    import torch
+    from mmengine.optim import build_optim_wrapper
+    from synthetic import labelled_images
+    images, labels = labelled_images(batch, imgsz, boxes)
+    model = build_detector(size, head, imgsz).to(device).train()
+    if form == 'channels-last':
+        model, images = (item.to(memory_format=torch.channels_last) for item in (model, images))
+    wrapper_cfg = load_network_config(size, head).optim_wrapper
+    wrapper_cfg.optimizer.update(lr=1e-6, batch_size_per_gpu=batch)
+    if device == 'cuda':
+        wrapper_cfg.update(type='AmpOptimWrapper')
+    optimizer = build_optim_wrapper(model, wrapper_cfg)
+    centre, half = imgsz * labels[:, 1:3], imgsz / 2 * labels[:, 3:]
+    rows = torch.cat([labels[:, :1], torch.zeros(len(labels), 1), centre - half, centre + half], 1)
+    facts = {}
+
+    def run():
+        data = dict(inputs=images, data_samples=dict(bboxes_labels=rows))
+        facts['loss'] = model.train_step(data, optimizer)['loss'].item()
+
+    return run, facts
+
+
+def main():
+    args = parse_args()
+    import torch
+    args.device = args.device or ('cuda' if torch.cuda.is_available() else 'cpu')
+    cuda = args.device == 'cuda'
+    args.imgsz, args.batch = args.imgsz or (640 if cuda else 320), args.batch or (64 if cuda else 16)
+    shared = {key: getattr(args, key) for key in ('size', 'head', 'imgsz', 'batch', 'boxes', 'device')}
+    contenders = peer_contender(args, PEER, 'ultralytics_peer:training_step', shared)
+    contenders += [Contender(form, 'training_step:step', dict(shared, form=form)) for form in OURS]
+    comparison = compare(contenders, args.rounds, args.repeats, args.threads)
+    reference = contenders[0].name
+    rows = summary(comparison, reference, args.batch)
+    print_summary(f'training step, yolo11{args.size}, {args.head}, {args.imgsz} x {args.imgsz}, batch {args.batch}, '
+                  f'{args.device}', rows, reference)
+    speed = comparison.ratio(PEER, OURS[0])
+    goals = [goal('images per second over the peer\'s', speed and speed['median'], 1.15, at_most=False)]
+    write_json(args.out, dict(options=vars(args), machine=machine(), contenders=rows, goals=goals))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,44 @@
+"""What runs a detector."""
+from abc import ABC, abstractmethod
+from typing import Any, List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+import torch
+
+from .preparation import ImageBatch, ImagePreparation
+
+
+class Detections(NamedTuple):
+    """What was found in an image.
+
+    Args:
+        boxes (np.ndarray): x1, y1, x2, y2 in pixels of the original image, float32 (N, 4).
+        scores (np.ndarray): float32 (N,).
+        labels (np.ndarray): int64 (N,).
+    """
+    boxes: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+
+
+class Engine(ABC):
+    """A detector that is ready to run.
+
+    Args:
+        classes (Sequence[str]): Names of the classes, by label.
+        device (torch.device): Where it runs.
+        preparation (ImagePreparation): Makes its input.
+    """
+
+    def __init__(self, classes: Sequence[str], device: torch.device, preparation: ImagePreparation) -> None:
+        self.classes: Tuple[str, ...] = tuple(classes)
+        self.device = device
+        self.preparation = preparation
+
+    @abstractmethod
+    def forward(self, batch: ImageBatch) -> Any:
+        """Run the network; returns what :meth:`select` takes."""
+
+    @abstractmethod
+    def select(self, outputs: Any, batch: ImageBatch, score_thr: float) -> List[Detections]:
+        """Choose the detections of each image with at least this score, best first."""

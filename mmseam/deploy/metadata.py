@@ -1,0 +1,191 @@
+"""What an exported file has to say about itself to be run without its config."""
+import dataclasses
+import json
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import DefaultScope
+
+from mmseam.version import __version__
+
+_TEST_CFG_KEYS = ('score_thr', 'nms', 'max_per_img', 'nms_pre', 'multi_label')
+_CHANNELS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelMetadata:
+    """The names, scales and protocol that belong to the weights; stored in the exported file, one text per field.
+
+    Args:
+        classes (Tuple[str, ...]): Names of the classes, in the order of the scores.
+        strides (Tuple[int, ...]): Pixels of the input per position, of each level.
+        mean (Tuple[float, float, float]): Subtracted from the channels, on the scale 0 to 255.
+        std (Tuple[float, float, float]): What the channels are divided by afterwards.
+        to_rgb (bool): Whether the channels of an image that was read as BGR are swapped before.
+        input_size (Tuple[int, int]): Height and width of the input in pixels; of a dynamic model its default.
+        dynamic (bool): Whether batch, height and width are free; height and width are multiples of the largest
+            stride then.
+        has_nms (bool): Whether the outputs are final detections: ``detections`` (K, 6) and ``image_ids`` (K,).
+        pad_value (float): Colour of the letterbox, on the scale 0 to 255.
+        allow_scale_up (bool): Whether images smaller than the input are enlarged to it.
+        test_cfg (dict): ``score_thr``, ``nms``, ``max_per_img``, ``nms_pre`` and ``multi_label`` of MMYOLO, as far as
+            the config sets them.
+        config (str): Name of the config.
+        version (str): Version of mmseam that exported the file. Defaults to the current one.
+    """
+    classes: Tuple[str, ...]
+    strides: Tuple[int, ...]
+    mean: Tuple[float, float, float]
+    std: Tuple[float, float, float]
+    to_rgb: bool
+    input_size: Tuple[int, int]
+    dynamic: bool
+    has_nms: bool
+    pad_value: float
+    allow_scale_up: bool
+    test_cfg: Dict[str, Any]
+    config: str
+    version: str = __version__
+
+    def to_strings(self) -> Dict[str, str]:
+        """Returns dict[str, str]: The value of each field as json."""
+        return {field.name: json.dumps(getattr(self, field.name)) for field in dataclasses.fields(self)}
+
+    @classmethod
+    def from_strings(cls, strings: Mapping[str, str]) -> 'ModelMetadata':
+        """Read what :meth:`to_strings` wrote.
+
+        Args:
+            strings (Mapping[str, str]): Texts by field; others are passed over.
+
+        Returns:
+            ModelMetadata: The metadata.
+
+        Raises:
+            ValueError: A field is missing or is no json: the file was not exported by mmseam.
+        """
+        names = [field.name for field in dataclasses.fields(cls)]
+        missing = [name for name in names if name not in strings]
+        if missing:
+            raise ValueError(f'the metadata lack {", ".join(missing)}: was the file exported by '
+                             'tools/deployment/export.py?')
+        try:
+            values = {name: json.loads(strings[name]) for name in names}
+        except json.JSONDecodeError as error:
+            raise ValueError(f'the metadata are damaged: {error}') from None
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+    @classmethod
+    def from_config(cls, cfg: Config, input_size: Optional[Sequence[int]] = None, dynamic: bool = False,
+                    has_nms: bool = False, checkpoint_meta: Optional[Mapping[str, Any]] = None) -> 'ModelMetadata':
+        """Read the metadata from the config of a YOLO detector.
+
+        Args:
+            cfg (Config): A full config.
+            input_size (Sequence[int], optional): Height and width in pixels. Defaults to those of the test pipeline.
+            dynamic (bool): See above. Defaults to False.
+            has_nms (bool): See above. Defaults to False.
+            checkpoint_meta (Mapping[str, Any], optional): ``checkpoint['meta']``, whose classes go before those of
+                the config's test set. Defaults to None.
+
+        Returns:
+            ModelMetadata: The metadata.
+
+        Raises:
+            ValueError: The number of classes is not that of the head, or the size is neither given nor fixed by the
+                test pipeline, or is no multiple of the largest stride.
+        """
+        pipeline = _pipeline(cfg)
+        letterbox = _letterbox(pipeline)
+        strides = tuple(cfg.model.bbox_head.head_module.get('featmap_strides', (8, 16, 32)))
+        preprocessor = cfg.model.get('data_preprocessor') or {}
+        pad_value = letterbox.get('pad_val', 0)
+        return cls(
+            classes=_classes(cfg, checkpoint_meta or {}),
+            strides=strides,
+            mean=_floats(preprocessor.get('mean'), 0.),
+            std=_floats(preprocessor.get('std'), 1.),
+            to_rgb=bool(preprocessor.get('bgr_to_rgb', False)),
+            input_size=_checked_size(input_size or _pipeline_size(letterbox), max(strides)),
+            dynamic=dynamic,
+            has_nms=has_nms,
+            pad_value=float(pad_value.get('img', 0) if isinstance(pad_value, dict) else pad_value),
+            allow_scale_up=_allow_scale_up(pipeline, letterbox),
+            test_cfg={key: value for key, value in _plain(cfg.model.test_cfg).items() if key in _TEST_CFG_KEYS},
+            config=_config_name(cfg))
+
+
+def _plain(value: Any) -> Any:
+    """Plain dicts and tuples, without MMEngine's subclasses and scope marks."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items() if key != '_scope_'}
+    return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _floats(values: Optional[Sequence[float]], default: float) -> Tuple[float, ...]:
+    return tuple(map(float, values or [default] * _CHANNELS))
+
+
+def _config_name(cfg: Config) -> str:
+    name = str(cfg.filename or 'unnamed').replace('\\', '/').rsplit('/', 1)[-1]
+    return name[:-len('.py')] if name.endswith('.py') else name
+
+
+def _test_dataset(cfg: Config) -> ConfigDict:
+    """The config of the test set inside its wrappers; empty where the config tests nothing."""
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or ConfigDict()
+    while 'dataset' in dataset:
+        dataset = dataset.dataset
+    return dataset
+
+
+def _pipeline(cfg: Config) -> list:
+    return _test_dataset(cfg).get('pipeline') or cfg.get('test_pipeline') or []
+
+
+def _kind(transform: dict) -> str:
+    return str(transform.get('type')).rsplit('.', 1)[-1]
+
+
+def _letterbox(pipeline: list) -> dict:
+    return next((transform for transform in pipeline if _kind(transform) == 'LetterResize'), {})
+
+
+def _allow_scale_up(pipeline: list, letterbox: dict) -> bool:
+    """MMYOLO's pipelines forbid the letterbox to enlarge images, but enlarge them in the transform before it."""
+    return _kind(letterbox) == 'LetterResize' and letterbox.get('allow_scale_up', True) or any(
+        _kind(transform) in ('YOLOv5KeepRatioResize', 'Resize') for transform in pipeline)
+
+
+def _pipeline_size(letterbox: dict) -> Tuple[int, int]:
+    scale = letterbox.get('scale')
+    if scale is None or letterbox.get('use_mini_pad'):
+        raise ValueError('the test pipeline has no LetterResize of a fixed size; give the size of the input (--imgsz)')
+    return (scale, scale) if isinstance(scale, int) else (scale[1], scale[0])
+
+
+def _checked_size(size: Sequence[int], stride: int) -> Tuple[int, int]:
+    height, width = map(int, size)
+    if min(height, width) < stride or height % stride or width % stride:
+        raise ValueError(f'the size of the input must be a multiple of {stride}, the largest stride; got height '
+                         f'{height} and width {width}')
+    return height, width
+
+
+def _classes(cfg: Config, checkpoint_meta: Mapping[str, Any]) -> Tuple[str, ...]:
+    number = cfg.model.bbox_head.head_module.num_classes
+    names = (checkpoint_meta.get('dataset_meta') or {}).get('classes') or _classes_of_dataset(cfg)
+    names = tuple(map(str, names or range(number)))
+    if len(names) != number:
+        raise ValueError(f'the head has {number} classes, but the checkpoint or the test set names {len(names)}')
+    return names
+
+
+def _classes_of_dataset(cfg: Config) -> Optional[Sequence[str]]:
+    from mmseam.registry import DATASETS
+    dataset = _test_dataset(cfg)
+    names = (dataset.get('metainfo') or {}).get('classes')
+    if names or 'type' not in dataset:
+        return names
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmyolo')):
+        return getattr(DATASETS.get(dataset.type), 'METAINFO', {}).get('classes')

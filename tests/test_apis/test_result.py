@@ -1,0 +1,115 @@
+"""What a result says of itself, in words, numbers and pictures."""
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from mmseam.apis import DetectionResult
+
+BOXES = np.array([[10, 12, 40.25, 44], [60, 10, 90, 50], [12, 60, 30, 80.1]], np.float32)
+
+
+def result(**changes) -> DetectionResult:
+    values = dict(
+        boxes=BOXES, scores=np.float32([.9, .6, .3]), labels=np.array([1, 0, 1]), classes=('cat', 'dog'),
+        size=(100, 120), name='pets.jpg', speed=dict(forward=12.34567),
+        pixels=np.full((100, 120, 3), 60, np.uint8))
+    return DetectionResult(**{**values, **changes})
+
+
+def empty(**changes) -> DetectionResult:
+    return result(**changes)[3:]
+
+
+def test_words():
+    assert repr(result()) == 'DetectionResult(pets.jpg, 120x100: dog 2, cat 1 (best score 0.90))'
+    assert repr(empty(name='clip.mp4', frame=7)) == 'DetectionResult(clip.mp4, frame 7, 120x100: nothing found)'
+
+
+@pytest.mark.parametrize('which, names', [
+    (0, ['dog']), (-1, ['dog']), (1, ['cat']), (slice(2), ['dog', 'cat']), ([2, 0], ['dog', 'dog']), (5, []),
+    (np.array([False, True, True]), ['cat', 'dog'])
+], ids=str)
+def test_choice(which, names):
+    chosen = result()[which]
+    assert chosen.names == names
+    assert len(chosen) == len(names) == len(chosen.boxes) == len(chosen.labels)
+    assert chosen.name == 'pets.jpg'
+
+
+def test_filter_takes_the_threshold_in():
+    assert result().filter(np.float32(.6)).names == ['dog', 'cat']
+    assert len(result().filter(1)) == 0
+
+
+def test_json_keeps_all_digits_and_no_more():
+    content = json.loads(result().to_json())
+    assert content == dict(
+        image='pets.jpg', frame=None, height=100, width=120, speed_ms=dict(forward=12.346),
+        detections=[
+            dict(name='dog', label=1, score=.9, box=[10, 12, 40.25, 44]),
+            dict(name='cat', label=0, score=.6, box=[60, 10, 90, 50]),
+            dict(name='dog', label=1, score=.3, box=[12, 60, 30, 80.1])
+        ])
+    values = np.random.default_rng(0).uniform(0, 1000, (50, 4)).astype(np.float32)
+    many = result(boxes=values, scores=values[:, 0], labels=np.zeros(50, int))
+    np.testing.assert_array_equal(np.float32([found['box'] for found in many.to_dicts()]), values)
+
+
+def test_the_picture_shows_each_box_and_leaves_the_image_alone():
+    one = result()
+    picture = one.plot()
+    assert (one.image == 60).all()
+    assert picture.shape == one.image.shape
+    for left, top, right, bottom in BOXES.round().astype(int):
+        for place in ((bottom, (left + right) // 2), ((top + bottom) // 2, left), ((top + bottom) // 2, right)):
+            assert (picture[place] != 60).any()
+    # Nothing below and between the boxes
+    assert (picture[84:] == 60).all()
+    assert (picture[:, 95:][60:] == 60).all()
+    assert (empty().plot() == 60).all()
+
+
+def test_classes_have_colours_of_their_own():
+    same, other = (result(labels=np.array(labels))[:2].plot()[50, 75] for labels in ([0, 0, 0], [1, 1, 1]))
+    assert np.abs(same.astype(int) - other.astype(int)).max() > 100
+
+
+def test_labels_do_not_hide_other_boxes():
+    """In a crowd of boxes, only the labels that have room are written: the picture inside the boxes stays."""
+    left, top = (axis.ravel() for axis in np.meshgrid(np.arange(2, 300, 12), np.arange(2, 300, 12)))
+    boxes = np.stack([left, top, left + 9, top + 9], 1).astype(np.float32)
+    crowd = result(boxes=boxes, scores=np.linspace(.9, .3, len(boxes)).astype(np.float32),
+                   labels=np.zeros(len(boxes), int), size=(304, 304), pixels=np.full((304, 304, 3), 60, np.uint8))
+    picture = crowd.plot()
+    hidden = [not (picture[y + 3:y + 7, x + 3:x + 7] == 60).all() for x, y in zip(left, top)]
+    assert np.mean(hidden) < .1
+
+
+@pytest.mark.parametrize('side', [8, 64, 3000])
+def test_lines_grow_with_the_image(side):
+    boxes = np.float32([[.2, .3, .8, .9]]) * side
+    picture = result(boxes=boxes, scores=np.float32([.5]), labels=np.array([0]), size=(side, side),
+                     pixels=np.full((side, side, 3), 60, np.uint8)).plot()
+    middle = round(.6 * side)
+    column = (picture[middle, :round(.5 * side)] != 60).any(axis=1)
+    assert 1 <= column.sum() <= max(2, side / 250)
+
+
+def test_pictures_are_saved_in_the_format_of_the_suffix(tmp_path):
+    path = result().save(tmp_path / 'new' / 'drawn.png')
+    np.testing.assert_array_equal(cv2.imread(str(path)), result().plot())
+    with pytest.raises(ValueError, match='OpenCV cannot write'):
+        result().save(tmp_path / 'drawn.txt')
+    assert [file.name for file in tmp_path.rglob('*') if file.is_file()] == ['drawn.png']
+
+
+def test_pixels_are_read_again_from_the_file(tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), result().pixels)
+    light = result(path=tmp_path / 'a.png').without_pixels()
+    np.testing.assert_array_equal(light.image, result().pixels)
+    np.testing.assert_array_equal(light.plot(), result().plot())
+    frame = result(path=tmp_path / 'clip.mp4', frame=3).without_pixels()
+    with pytest.raises(ValueError, match=r'were not kept; draw while iterating over \.stream\(\)'):
+        frame.plot()

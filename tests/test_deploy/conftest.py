@@ -1,0 +1,29 @@
+"""What the tests of export share."""
+import pytest
+import torch
+from small_detector import METADATA, SmallDetector, spread
+
+from mmseam.deploy.metadata import ModelMetadata
+from mmseam.utils import register_all_modules
+
+
+@pytest.fixture(scope='session')
+def detector():
+    """The untrained small detector, with spread outputs."""
+    register_all_modules()
+    torch.manual_seed(0)
+    return spread(SmallDetector())
+
+
+@pytest.fixture(scope='session')
+def metadata():
+    """Makes the metadata of an export of the small detector."""
+    return lambda **changes: ModelMetadata(**{**METADATA, **changes})
+
+
+@pytest.fixture(scope='session')
+def noise():
+    """Makes inputs of the network."""
+    def make(batch: int, height: int, width: int) -> torch.Tensor:
+        return torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(1))
+    return make
