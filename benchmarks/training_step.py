@@ -17,7 +17,8 @@ from common import (
 from networks import HEADS, NO_ATTENTION, SIZES, build_detector, load_network_config
 from worker import Contender
 
-OURS, PEER = ('as configured', 'channels-last'), 'peer'
+# The schedules train channels-last on CPUs (mmseam.ChannelsLastHook)
+OURS, PEER = ('channels-last', 'channels-first'), 'peer'
 
 
 def parse_args():

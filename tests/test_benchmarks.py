@@ -147,7 +147,7 @@ def test_training_step(tmp_path):
     found = run('training_step.py', '--imgsz', 64, '--batch', 2, '--rounds', 1, '--repeats', 1, '--boxes', 3,
                 out=tmp_path / 'step.json')
     rows = found['contenders']
-    check_rows(rows, 2, 'as configured')
+    check_rows(rows, 2, 'channels-last')
     # The same batch and weights: the loss tells that both forms do the same work
     losses = [row['facts']['loss'] for row in rows.values()]
     assert len(losses) == 2 and losses[0] > 0 and losses[1] == pytest.approx(losses[0], rel=1e-3)

@@ -49,6 +49,7 @@ custom_hooks = [
         strict_load=False,
         priority=49),
     dict(type='mmseam.CloseMosaicHook', num_last_epochs=close_mosaic_epochs),
+    dict(type='mmseam.ChannelsLastHook'),
     dict(type='mmseam.BadImageHook'),
     dict(type='mmseam.LearningCurveHook'),
 ]

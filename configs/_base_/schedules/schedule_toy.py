@@ -36,6 +36,7 @@ custom_hooks = [
         update_buffers=True,
         strict_load=False,
         priority=49),
+    dict(type='mmseam.ChannelsLastHook'),
     dict(type='mmseam.BadImageHook'),
     dict(type='mmseam.LearningCurveHook'),
     dict(type='mmseam.ProgressBarHook'),

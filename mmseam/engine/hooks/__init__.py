@@ -1,5 +1,6 @@
 """Hooks that the host lacks."""
 from .bad_image_hook import BadImageHook
+from .channels_last_hook import ChannelsLastHook
 from .checkpoint_match_hook import CheckpointMatchHook
 from .close_mosaic_hook import CloseMosaicHook
 from .learning_curve_hook import LearningCurveHook
@@ -8,6 +9,6 @@ from .switch_to_deploy_hook import SwitchToDeployHook
 from .yolo_param_scheduler_hook import YOLOParamSchedulerHook
 
 __all__ = [
-    'BadImageHook', 'CheckpointMatchHook', 'CloseMosaicHook', 'LearningCurveHook', 'ProgressBarHook',
-    'SwitchToDeployHook', 'YOLOParamSchedulerHook'
+    'BadImageHook', 'ChannelsLastHook', 'CheckpointMatchHook', 'CloseMosaicHook', 'LearningCurveHook',
+    'ProgressBarHook', 'SwitchToDeployHook', 'YOLOParamSchedulerHook'
 ]
