@@ -42,7 +42,7 @@ def test_deploy_form(detector, noise):
 
 
 def test_head_of_the_host(detector):
-    other = copy.copy(detector)
+    other = copy.deepcopy(detector)
     other.bbox_head = MODELS.build(dict(
         type='mmyolo.YOLOv8Head', head_module=dict(type='mmyolo.YOLOv8HeadModule', num_classes=3,
                                                    in_channels=[16, 16, 16])))

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from mmengine.hooks import EMAHook
-from mmengine.hooks.priority import get_priority
+from mmengine.runner import get_priority
 from torch import nn
 
 from mmseam.engine.hooks import ChannelsLastHook

@@ -29,5 +29,6 @@ class ChannelsLastHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Change the order of the weights in memory."""
-        if not is_model_wrapper(runner.model) and next(runner.model.parameters()).device.type in self.device_types:
+        devices = {parameter.device.type for parameter in runner.model.parameters()}  # none of an exported model
+        if not is_model_wrapper(runner.model) and devices <= set(self.device_types):
             runner.model.to(memory_format=torch.channels_last)
