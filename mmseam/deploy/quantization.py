@@ -20,9 +20,9 @@ def quantize_onnx(source: Union[str, Path], out_file: Union[str, Path], images: 
     """Quantise an exported ONNX file.
 
     Weights get 8 bits per output channel, of which 7 are used, since products of full ones saturate on processors
-    without VNNI; activations get 8 bits, their ranges from the images. The end of the head (see ``float_nodes``) and what
-    follows it stay in float: boxes need more than 8 bits, those of small objects most of all (with the predictors alone in
-    float, a WIDER FACE net lost half its AP75).
+    without VNNI; activations get 8 bits, their ranges from the images. The end of the head (see :func:`float_nodes`)
+    and what follows it stay in float: boxes need more than 8 bits, those of small objects most of all (with only the
+    predictors in float, a WIDER FACE net lost half its AP75).
 
     Args:
         source (str or Path): The exported ``.onnx`` file.

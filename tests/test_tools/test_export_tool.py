@@ -46,8 +46,8 @@ def test_report(exported):
 
 def test_files_predict_what_the_checkpoint_does(exported, tmp_path):
     folder, images, _ = exported
-    found = {}
-    for name, model in dict(pytorch=[folder / 'tiny_face.py', folder / 'tiny.pth'], onnx=[folder / 'tiny.onnx']).items():
+    models, found = dict(pytorch=[folder / 'tiny_face.py', folder / 'tiny.pth'], onnx=[folder / 'tiny.onnx']), {}
+    for name, model in models.items():
         run(PREDICT, images, *model, '--square', '--score-thr', '.01', '--json', tmp_path / f'{name}.json')
         found[name] = json.loads((tmp_path / f'{name}.json').read_text())
     assert len(found['onnx']) == NUM_IMAGES
