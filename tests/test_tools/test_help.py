@@ -8,10 +8,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 TOOLS = sorted((ROOT / 'tools').rglob('*.py'))
 WRAPPERS = [tool for tool in TOOLS if 'run_host_tool' in tool.read_text(encoding='utf-8')]
-OWN = [tool for tool in TOOLS if tool not in WRAPPERS]
 
 
-@pytest.mark.parametrize('tool', OWN, ids=lambda tool: tool.stem)
+@pytest.mark.parametrize('tool', TOOLS, ids=lambda tool: tool.stem)
 def test_help_imports_nothing_heavy(tool):
     command = [sys.executable, '-X', 'importtime', str(tool), '--help']
     process = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
@@ -50,7 +49,7 @@ def test_options_of_test_that_do_not_go_together(arguments, message):
 @pytest.mark.parametrize('wrapper', WRAPPERS, ids=lambda tool: tool.stem)
 def test_wrapped_tools_exist(wrapper):
     import importlib
-    package, tool = wrapper.read_text(encoding='utf-8').split("run_host_tool('")[1].split("')")[0].split("', '")
+    package, tool = wrapper.read_text(encoding='utf-8').split("run_host_tool']('")[1].split("')")[0].split("', '")
     assert Path(importlib.import_module(package).__file__).parent.joinpath('.mim', 'tools', tool).is_file()
     assert Path(tool).name == wrapper.name
 
