@@ -19,6 +19,13 @@ def test_data() -> Path:
     return path
 
 
+@pytest.fixture(scope='module', autouse=True)
+def no_default_scope():
+    """Each module starts as a process does: the default scope that a runner of another module has set is gone."""
+    from mmengine.registry import DefaultScope
+    DefaultScope._instance_dict.clear()
+
+
 @pytest.fixture(scope='session')
 def repo() -> Path:
     """Root of the checkout."""

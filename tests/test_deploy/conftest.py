@@ -1,6 +1,7 @@
 """What the tests of export share."""
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 from small_detector import METADATA, SmallDetector, spread
 
 from mmseam.deploy.metadata import ModelMetadata
@@ -12,7 +13,8 @@ def detector():
     """The untrained small detector, with spread outputs."""
     register_all_modules()
     torch.manual_seed(0)
-    return spread(SmallDetector())
+    with DefaultScope.overwrite_default_scope('mmseam'):  # whatever a runner of another test has left
+        return spread(SmallDetector())
 
 
 @pytest.fixture(scope='session')
