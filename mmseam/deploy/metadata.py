@@ -6,6 +6,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
 
+from mmseam.utils.config import innermost_dataset
 from mmseam.version import __version__
 
 _TEST_CFG_KEYS = ('score_thr', 'nms', 'max_per_img', 'nms_pre', 'multi_label')
@@ -133,10 +134,7 @@ def _config_name(cfg: Config) -> str:
 
 def _test_dataset(cfg: Config) -> ConfigDict:
     """The config of the test set inside its wrappers; empty where the config tests nothing."""
-    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or ConfigDict()
-    while 'dataset' in dataset:
-        dataset = dataset.dataset
-    return dataset
+    return innermost_dataset((cfg.get('test_dataloader') or {}).get('dataset') or ConfigDict())
 
 
 def _pipeline(cfg: Config) -> list:

@@ -12,7 +12,7 @@ from .staged_files import staged_files
 # What lies between convolutions; without them each convolution would change to float and back
 QUANTIZED_OPERATORS = ('Conv', 'Sigmoid', 'Mul', 'Add', 'Concat', 'MaxPool', 'Resize', 'Split')
 
-# Convolutions behind the first one of YOLO11's box branch
+# So many convolutions follow the first one of YOLO11's box branch
 HEAD_DEPTH = 2
 
 
@@ -53,12 +53,11 @@ def quantize_onnx(source: Union[str, Path], out_file: Union[str, Path], images: 
     return reader.number
 
 
-def float_nodes(model, num_convolutions: int = HEAD_DEPTH) -> List[str]:
+def float_nodes(model) -> List[str]:
     """Names of the nodes behind which there are few convolutions: the box branch, the predictors and the decoding.
 
     Args:
         model (onnx.ModelProto): The model.
-        num_convolutions (int): So many convolutions may follow in a row. Defaults to 2.
 
     Returns:
         list[str]: The names.
@@ -71,7 +70,7 @@ def float_nodes(model, num_convolutions: int = HEAD_DEPTH) -> List[str]:
     for node in reversed(model.graph.node):
         following[node.name] = max(((reader.op_type == 'Conv') + following[reader.name]
                                     for name in node.output for reader in readers[name]), default=0)
-    return [name for name, number in following.items() if number <= num_convolutions]
+    return [name for name, number in following.items() if number <= HEAD_DEPTH]
 
 
 def _image_reader(base: type, images: Iterable[np.ndarray], prepare: Callable):
