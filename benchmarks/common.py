@@ -135,10 +135,9 @@ def peer_contender(args: argparse.Namespace, name: str, function: str, arguments
 
 def machine() -> dict:
     """What the figures hold for; the threads are in the contenders' facts."""
-    info = Path('/proc/cpuinfo')
-    lines = info.read_text(encoding='utf-8').splitlines() if info.is_file() else []
-    cpu = next((line.split(': ', 1)[1] for line in lines if line.startswith('model name')), 'unknown CPU')
-    return dict(cpu=cpu, cores=os.cpu_count(), load_average=os.getloadavg()[0], python=sys.version.split()[0])
+    from mmseam.utils.processor_name import processor_name
+    return dict(cpu=processor_name(), cores=os.cpu_count(), load_average=os.getloadavg()[0],
+                python=sys.version.split()[0])
 
 
 def write_json(path: Optional[str], content: dict) -> None:

@@ -1,6 +1,5 @@
 """One report of what a detector finds, weighs and costs."""
 import platform
-from pathlib import Path
 from typing import Dict, Sequence
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch import nn
 
 from mmseam.models.detectors import ExportedDetector
 from mmseam.utils.model_complexity import model_complexity
+from mmseam.utils.processor_name import processor_name
 from mmseam.version import __version__
 
 from .benchmark_protocol import protocol
@@ -83,7 +83,4 @@ def _environment(device: torch.device) -> dict:
 def _device_name(device: torch.device) -> str:
     if device.type == 'cuda':
         return torch.cuda.get_device_name(device)
-    info = Path('/proc/cpuinfo')
-    lines = info.read_text(encoding='utf-8').splitlines() if info.is_file() else []
-    names = [line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')]
-    return names[0] if names else platform.processor() or platform.machine()
+    return processor_name()
