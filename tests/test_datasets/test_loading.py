@@ -81,7 +81,9 @@ def damaged_dataset(tmp_path, bad, **options):
 
 
 def test_training_goes_on_with_another_sample(tmp_path, monkeypatch):
-    monkeypatch.setenv(BAD_IMAGE_LOG, str(tmp_path / 'bad.tsv'))
+    log = tmp_path / 'bad.tsv'
+    log.touch()
+    monkeypatch.setenv(BAD_IMAGE_LOG, str(log))
     dataset = damaged_dataset(tmp_path, bad=[1, 2])
     with pytest.warns(UserWarning, match='bad image, another sample is used: .*[12].jpg: the JPEG file is truncated'):
         samples = [dataset[1] for _ in range(20)]
@@ -91,8 +93,16 @@ def test_training_goes_on_with_another_sample(tmp_path, monkeypatch):
         np.testing.assert_array_equal(sample['img'], cv2.imread(sample['img_path']))
         assert sample['instances'][0]['bbox'][0] == 10 * sample['img_id']
         assert sample['dataset'] is dataset
-    noted = (tmp_path / 'bad.tsv').read_text().splitlines()
-    assert {line.split('\t')[0][-5:] for line in noted} == {'1.jpg', '2.jpg'}
+    assert {line.split('\t')[0][-5:] for line in log.read_text().splitlines()} == {'1.jpg', '2.jpg'}
+
+
+def test_bad_images_are_not_noted_after_training(tmp_path, monkeypatch):
+    log = tmp_path / 'bad.tsv'
+    monkeypatch.setenv(BAD_IMAGE_LOG, str(log))
+    dataset = damaged_dataset(tmp_path, bad=[1])
+    with pytest.warns(UserWarning, match='bad image'):
+        dataset[1]
+    assert not log.exists()
 
 
 def test_image_removed_while_training(tmp_path):

@@ -2,6 +2,7 @@
 import os
 import random
 import warnings
+from contextlib import suppress
 from typing import Optional, Tuple
 
 import cv2
@@ -167,6 +168,11 @@ def _note_bad_image(path: str, error: OSError) -> None:
     warnings.warn(f'bad image, another sample is used: {error}', stacklevel=2)
     log_file = os.environ.get(BAD_IMAGE_LOG)
     if log_file:
-        # One short line in append mode: workers may write at the same time.
-        with open(log_file, 'a', encoding='utf-8') as file:
+        # One short line in append mode: workers may write at the same time. The file is there until training has ended;
+        # workers that look further ahead must not make a new one.
+        with suppress(FileNotFoundError), open(log_file, 'a', encoding='utf-8', opener=_open_existing) as file:
             file.write(f'{path}\t{error}\n')
+
+
+def _open_existing(path: str, flags: int) -> int:
+    return os.open(path, flags & ~os.O_CREAT)

@@ -1,8 +1,9 @@
 """Count of the images that could not be read in training."""
+import atexit
 import logging
 import os
 import tempfile
-import uuid
+from contextlib import suppress
 from typing import Dict
 
 from mmengine.dist import all_gather_object, is_main_process
@@ -22,15 +23,17 @@ class BadImageHook(Hook):
 
     :class:`~mmseam.datasets.transforms.loading.LoadIntactImage` replaces such images where it loads them, in worker
     processes. These inherit an environment variable from the process that builds this hook and append to the file it
-    names. After training the bad images of all ranks are counted and named in the log, and listed with reasons in
-    ``bad_images.txt`` in the work folder. Where all could be read, nothing is written.
+    names, as long as there is one. After training the bad images of all ranks are counted and named in the log, and
+    listed with reasons in ``bad_images.txt`` in the work folder. Where all could be read, nothing is written.
     """
 
     priority = 'VERY_LOW'
 
     def __init__(self) -> None:
         # Set here and not before training: an iteration-based loop starts its workers while it is being built.
-        self._log_file = os.path.join(tempfile.gettempdir(), f'mmseam_bad_images_{uuid.uuid4().hex}.tsv')
+        handle, self._log_file = tempfile.mkstemp('.tsv', 'mmseam_bad_images_')
+        os.close(handle)
+        atexit.register(_remove, self._log_file)  # of a training that was broken off
         os.environ[BAD_IMAGE_LOG] = self._log_file
 
     def after_train(self, runner: Runner) -> None:
@@ -53,9 +56,14 @@ class BadImageHook(Hook):
 
     def _read_log(self) -> Dict[str, str]:
         """Path and reason of each bad image of this rank; the temporary file is removed."""
-        if not os.path.exists(self._log_file):
+        if not os.path.exists(self._log_file):  # a second training with the same hook
             return {}
         with open(self._log_file, encoding='utf-8') as file:
             images = dict(line.rstrip('\n').split('\t', 1) for line in file)
-        os.remove(self._log_file)
+        _remove(self._log_file)
         return images
+
+
+def _remove(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.remove(path)
