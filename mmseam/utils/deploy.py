@@ -4,14 +4,16 @@ from mmcv.cnn import ConvModule
 from mmcv.cnn.utils import fuse_conv_bn
 from torch import nn
 
+from mmseam.models.layers.pointwise_conv import PointwiseConv
+
 
 def switch_to_deploy(model: nn.Module) -> nn.Module:
     """Bring a trained model into the form for inference, with the same outputs to rounding.
 
     Layers that have a form of their own for it (``switch_to_deploy()``, the convention of MMYOLO: RepVGG blocks, SEAM,
-    MultiSEAM and the heads with them) take it, batch normalisation is folded into the convolution before it, and
-    the maps lie channels-last in memory, in which convolutions are faster. The model cannot be trained any more, nor
-    does its state fit a checkpoint of the trained form.
+    MultiSEAM and the heads with them) take it, batch normalisation is folded into the convolution before it, 1×1
+    convolutions become matrix products, and the maps lie channels-last in memory, in which convolutions are faster.
+    The model cannot be trained any more, nor does its state fit a checkpoint of the trained form.
 
     Args:
         model (nn.Module): A detector or a part of one; changed in place.
@@ -25,4 +27,8 @@ def switch_to_deploy(model: nn.Module) -> nn.Module:
     for module in model.modules():
         if isinstance(module, ConvModule) and module.order[:2] == ('conv', 'norm'):
             fuse_conv_bn(module)
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if PointwiseConv.serves(child):
+                setattr(module, name, PointwiseConv(child))
     return model.eval().to(memory_format=torch.channels_last)

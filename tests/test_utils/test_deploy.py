@@ -7,7 +7,7 @@ from mmcv.cnn.utils import fuse_conv_bn
 from torch import nn
 
 from mmseam.models import SEAM, MultiSEAM
-from mmseam.models.layers import GatedPredictor
+from mmseam.models.layers import GatedPredictor, PointwiseConv
 from mmseam.registry import MODELS
 from mmseam.utils import register_all_modules
 from mmseam.utils.config import load_config
@@ -88,8 +88,66 @@ def test_everything_that_can_be_folded_is():
     norms = [name for name, module in model.named_modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     # Behind an activation, before zero padding or a sum: these two of each body are no convolution's.
     assert norms and all(name.endswith(('patch_embed.bn', 'depthwise.bn')) for name in norms)
-    head = model.bbox_head.head_module
-    assert all(isinstance(branch[-1], GatedPredictor) for branch in (*head.cls_preds, *head.reg_preds))
+
+
+@pytest.mark.parametrize('name', ['yolo11_n_seam', 'yolo11_n_multiseam', 'yolo11_s_multiseam', 'yolo11_n'])
+@torch.no_grad()
+def test_branches_of_one_kind_lie_side_by_side(name):
+    head = build(name).bbox_head.head_module
+    levels = [torch.rand(2, channels, 12, 16) for channels in head.in_channels]
+    before = head(levels)
+    switch_to_deploy(head)
+    for after, expected in zip(sum(head(levels), []), sum(before, [])):
+        torch.testing.assert_close(after, expected, atol=1e-4, rtol=1e-4)
+    if name == 'yolo11_s_multiseam':  # the branches of s differ in width
+        assert all(isinstance(branch[-1], GatedPredictor) for branch in (*head.cls_preds, *head.reg_preds))
+    elif name != 'yolo11_n':
+        assert len(head.branch_pairs) == 3 and not head.cls_preds
+
+
+@torch.no_grad()
+def test_branches_with_unknown_layers_stay_apart():
+    cfg = load_config('yolo11_n_seam_syncbn_fast_8xb16-250e_widerface').model.bbox_head.head_module
+    head = shake(MODELS.build(dict(cfg, attention_cfg=dict(norm_cfg=dict(type='GN', num_groups=2)))))
+    levels = [torch.rand(1, channels, 12, 16) for channels in head.in_channels]
+    before = head(levels)
+    for after, expected in zip(sum(switch_to_deploy(head)(levels), []), sum(before, [])):
+        torch.testing.assert_close(after, expected, atol=1e-4, rtol=1e-4)
+    assert not head.branch_pairs
+
+
+@pytest.mark.parametrize('bias', [True, False])
+@pytest.mark.parametrize('memory_format', [torch.channels_last, torch.contiguous_format])
+@torch.no_grad()
+def test_pointwise_convolution_as_product(bias, memory_format):
+    conv = nn.Conv2d(7, 12, 1, bias=bias)
+    x = torch.randn(2, 7, 5, 6).to(memory_format=memory_format)
+    total = torch.randn(2, 12, 5, 6).to(memory_format=memory_format)
+    product = PointwiseConv(conv)
+    with torch.profiler.profile() as profile:
+        y = product(x)
+    kinds = {event.key for event in profile.key_averages()}
+    assert ('aten::conv2d' in kinds) == (memory_format == torch.contiguous_format)
+    torch.testing.assert_close(y, conv(x))
+    assert y.is_contiguous(memory_format=memory_format)
+    if not bias:
+        expected = total + conv(x)
+        assert product.add_to(total, x) is total
+        torch.testing.assert_close(total, expected)
+
+
+def test_pointwise_convolution_is_recorded_as_one():
+    conv = PointwiseConv(nn.Conv2d(7, 12, 1))
+    x = torch.randn(2, 7, 5, 6).to(memory_format=torch.channels_last)
+    exported = torch.export.export(conv, (x, ))
+    assert 'aten.conv2d.default' in {str(node.target) for node in exported.graph.nodes}
+    assert 'aten::_convolution' in str(torch.jit.trace(conv, x).inlined_graph)
+
+
+def test_other_convolutions_are_none_of_its_business():
+    others = [nn.Conv2d(8, 8, 3), nn.Conv2d(8, 8, 1, stride=2), nn.Conv2d(8, 8, 1, groups=2),
+              nn.Conv2d(8, 8, 1, padding=1), nn.Linear(8, 8)]
+    assert [PointwiseConv.serves(other) for other in (nn.Conv2d(8, 8, 1), *others)] == [True] + [False] * 5
 
 
 @pytest.mark.parametrize('make_layer', LAYERS)

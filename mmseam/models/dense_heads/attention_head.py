@@ -1,11 +1,16 @@
 """YOLO11 head modules whose branches hold an attention layer."""
-from typing import Optional
+from functools import partial
+from typing import List, Optional, Sequence, Tuple
 
+import torch.nn as nn
+from mmdet.models.utils import multi_apply
 from mmdet.utils import ConfigType
+from torch import Tensor
 
 from mmseam.registry import MODELS
 
 from ..layers import GatedPredictor, build_attention
+from .paired_branches import PairedBranches
 from .yolo11_head import YOLO11HeadModule
 
 
@@ -30,6 +35,7 @@ class AttentionHeadModule(YOLO11HeadModule):
         self.attention_cfg = attention_cfg
         self.keep_cls_stem = keep_cls_stem
         super().__init__(*args, **kwargs)
+        self.branch_pairs = nn.ModuleList()  # takes the place of the branches in the form for inference
 
     def build_reg_branch(self, in_channels: int) -> list:
         """Build convolution, attention and predictor of the box branch."""
@@ -42,12 +48,37 @@ class AttentionHeadModule(YOLO11HeadModule):
         stem = self.build_cls_stem(in_channels) if self.keep_cls_stem else [self.conv3x3(in_channels, width)]
         return [*stem, build_attention(self.attention_cfg, width), self.cls_predictor()]
 
+    def forward(self, x: Sequence[Tensor]) -> Tuple[List[Tensor], ...]:
+        """Apply the branches and decode the boxes, as mmyolo's head module does."""
+        if not self.branch_pairs:
+            return super().forward(x)
+        cls_logits, box_logits = self.forward_logits(x)
+        # What is predicted already goes through the decoding of the host.
+        return multi_apply(self.forward_single, box_logits, [partial(_other, logits) for logits in cls_logits],
+                           [nn.Identity()] * len(x))
+
+    def forward_logits(self, x: Sequence[Tensor]) -> Tuple[List[Tensor], List[Tensor]]:
+        """Predict without decoding anything; see :meth:`YOLO11HeadModule.forward_logits`."""
+        if not self.branch_pairs:
+            return super().forward_logits(x)
+        cls_logits, box_logits = zip(*(pair(level) for pair, level in zip(self.branch_pairs, x)))
+        return list(cls_logits), list(box_logits)
+
     def switch_to_deploy(self) -> None:
-        """Take the form for inference: channel attention that tells its gains is applied by the predictors."""
+        """Take the form for inference: the branches of a level side by side if they are of one kind, and channel
+        attention that tells its gains applied by the predictors."""
+        pairs = list(zip(self.cls_preds, self.reg_preds))
+        if pairs and all(map(PairedBranches.serves, pairs)):
+            self.branch_pairs = nn.ModuleList(map(PairedBranches, pairs))
+            self.cls_preds, self.reg_preds = nn.ModuleList(), nn.ModuleList()
         for branch in (*self.reg_preds, *self.cls_preds):
             if hasattr(branch[-2], 'gain'):
                 predictor = branch.pop(-1)
                 branch[-1] = GatedPredictor(branch[-1], predictor)
+
+
+def _other(value: Tensor, _: Tensor) -> Tensor:
+    return value
 
 
 class _PresetHeadModule(AttentionHeadModule):

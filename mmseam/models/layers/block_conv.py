@@ -7,6 +7,8 @@ from mmcv.cnn import ConvModule
 from mmcv.cnn.utils import fuse_conv_bn
 from torch import Tensor
 
+from .pointwise_conv import PointwiseConv
+
 
 class BlockConv(nn.Module):
     """A 1×1 convolution whose input is a concatenation or whose output is split, without the copies for either.
@@ -39,10 +41,11 @@ class BlockConv(nn.Module):
     def _sum(self, row: nn.ModuleList, maps: Sequence[Tensor]) -> Tensor:
         total = None
         for index, (conv, x) in enumerate(zip(row, maps)):
-            y = conv(x)
             if index < self.num_upsampled:
-                y = F.interpolate(y, scale_factor=2., mode='nearest')
-            total = y if total is None else total.add_(y)
+                y = F.interpolate(conv(x), scale_factor=2., mode='nearest')
+                total = y if total is None else total.add_(y)
+            else:
+                total = conv(x) if total is None else conv.add_to(total, x)
         return total
 
 
@@ -51,9 +54,9 @@ def _folded(conv: ConvModule) -> tuple:
     return conv.conv.weight.detach(), conv.conv.bias.detach()
 
 
-def _pointwise(weight: Tensor, bias: Tensor = None) -> nn.Conv2d:
+def _pointwise(weight: Tensor, bias: Tensor = None) -> PointwiseConv:
     conv = nn.Conv2d(weight.size(1), weight.size(0), 1, bias=bias is not None)
     conv.weight = nn.Parameter(weight.contiguous())
     if bias is not None:
         conv.bias = nn.Parameter(bias.contiguous())
-    return conv
+    return PointwiseConv(conv)
