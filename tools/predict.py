@@ -15,6 +15,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--score-thr', type=float, default=0.3,
                         help='leave out boxes below this score (default: %(default)s)')
     parser.add_argument('--batch-size', type=int, default=1, help='images per forward pass (default: %(default)s)')
+    parser.add_argument('--workers', type=int, metavar='N',
+                        help='forward passes at the same time (default: on a CPU up to 4 where the network allows it, '
+                        'for a webcam 1)')
     parser.add_argument('--square', action='store_true',
                         help='pad images to the square as tools/test.py does, instead of to whole strides')
     parser.add_argument('--device', help='cpu, cuda:0, … (default: the best one there is, for exported files the CPU)')
@@ -32,11 +35,11 @@ def main() -> None:
 
     try:
         summary = predict(args.source, args.model, args.checkpoint, args.out_dir, args.score_thr, args.device,
-                          args.batch_size, not args.square, args.json, args.csv)
+                          args.batch_size, not args.square, args.json, args.csv, args.workers)
     except (ImportError, OSError, ValueError) as error:
         raise SystemExit(f'error: {error}') from None
     print(summary)
-    outputs = [path for path in (args.out_dir, args.json, args.csv) if path]
+    outputs = [path for path in (args.out_dir, args.json, args.csv, args.workers) if path]
     if outputs:
         print('written:', ', '.join(outputs))
 

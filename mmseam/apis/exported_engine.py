@@ -1,12 +1,13 @@
 """Runs an exported detector."""
+from functools import partial
 from pathlib import Path
-from typing import Any, List, Optional, Union
+from typing import Any, Callable, Dict, List, Optional, Union
 
 import numpy as np
 import torch
 from mmyolo.datasets.transforms import LetterResize, YOLOv5KeepRatioResize
 
-from mmseam.deploy.backends import load_backend
+from mmseam.deploy.backends import Backend, load_backend
 from mmseam.deploy.metadata import ModelMetadata
 
 from .engine import Detections, Engine
@@ -33,11 +34,23 @@ class ExportedEngine(Engine):
         normalization = Normalization(metadata.mean, metadata.std, metadata.to_rgb)
         super().__init__(
             metadata.classes, torch.device(device or 'cpu'),
-            ImagePreparation(_transforms(metadata), normalization, max(metadata.strides), rect and metadata.dynamic))
+            ImagePreparation(_transforms(metadata), normalization, max(metadata.strides), rect and metadata.dynamic),
+            self.backend.cores)
+        self._parallel: Dict[int, Backend] = {}
 
     def forward(self, batch: ImageBatch) -> Any:
         """Run the network, and NMS where the file holds it."""
-        return (self.backend.detect if self.backend.metadata.has_nms else self.backend)(batch.inputs)
+        return _run(self.backend, batch)
+
+    def parallel_forward(self, workers: int) -> Callable[[ImageBatch], Any]:
+        """:meth:`forward` for so many threads at once, each on its share of the cores.
+
+        A session has its number of threads for good, so the file is loaded a second time when this is first called.
+        """
+        threads = max(self.cores // workers, 1)
+        if threads not in self._parallel:
+            self._parallel[threads] = load_backend(self.backend.path, self.backend.device, threads)
+        return partial(_run, self._parallel[threads])
 
     def select(self, outputs: Any, batch: ImageBatch, score_thr: float) -> List[Detections]:
         """Choose the detections of each image with at least this score, best first."""
@@ -45,6 +58,10 @@ class ExportedEngine(Engine):
         rows = outputs if metadata.has_nms else self.backend.select(
             *outputs, dict(metadata.test_cfg, score_thr=score_thr))
         return [_detections(found[found[:, 4] >= score_thr], meta) for found, meta in zip(rows, batch.metas)]
+
+
+def _run(backend: Backend, batch: ImageBatch) -> Any:
+    return (backend.detect if backend.metadata.has_nms else backend)(batch.inputs)
 
 
 def _transforms(metadata: ModelMetadata) -> list:

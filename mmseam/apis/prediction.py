@@ -3,11 +3,11 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from tqdm import tqdm
 
-from .detector import Detector, load_detector
+from .detector import load_detector
 from .media import VideoReader, VideoWriter, write_image
 from .result import DetectionResult
 from .result_files import csv_file, json_file
@@ -22,21 +22,23 @@ class PredictionSummary(NamedTuple):
         bad (List[str]): Why images could not be read, each with the file's name.
         num_images (int): Images or video frames that were predicted on.
         num_detections (Dict[str, int]): Detections by class name, most frequent first.
-        milliseconds (Dict[str, float]): Mean time of an image by stage: reading, the stages of
-            ``DetectionResult.speed``, and ``write`` (drawing and writing).
+        milliseconds (Dict[str, float]): Mean time of an image by stage: those of ``DetectionResult.speed``, which may
+            overlap, and ``write`` (drawing and writing).
+        seconds (float): Of everything, from the first image to the last.
     """
     written: List[Path]
     bad: List[str]
     num_images: int
     num_detections: Dict[str, int]
     milliseconds: Dict[str, float]
+    seconds: float
 
     def __str__(self) -> str:
         found = ', '.join(f'{name} {number}' for name, number in self.num_detections.items()) or 'nothing'
         lines = [f'{self.num_images} images or frames; found: {found}']
         if self.num_images:
             stages = ', '.join(f'{stage} {mean:.1f}' for stage, mean in self.milliseconds.items())
-            lines.append(f'ms an image: {stages}; {1000 / sum(self.milliseconds.values()):.1f} images per second')
+            lines.append(f'ms an image: {stages}; {self.num_images / self.seconds:.1f} images per second')
         if self.bad:
             lines.append('\n- '.join([f'{len(self.bad)} images could not be read:', *self.bad]))
         return '\n'.join(lines)
@@ -51,7 +53,8 @@ def predict(source: Union[str, Path, int],
             batch_size: int = 1,
             rect: bool = True,
             json_path: Optional[Union[str, Path]] = None,
-            csv_path: Optional[Union[str, Path]] = None) -> PredictionSummary:
+            csv_path: Optional[Union[str, Path]] = None,
+            workers: Optional[int] = None) -> PredictionSummary:
     """Predict on a source and write what was found.
 
     Args:
@@ -68,6 +71,7 @@ def predict(source: Union[str, Path, int],
         rect (bool): Pad images to whole strides only, see ``load_detector``. Defaults to True.
         json_path (str or Path, optional): File for :func:`~mmseam.apis.result_files.json_file`. Defaults to None.
         csv_path (str or Path, optional): File for :func:`~mmseam.apis.result_files.csv_file`. Defaults to None.
+        workers (int, optional): Forward passes at the same time, see :meth:`Detector.stream`. Defaults to None.
 
     Returns:
         PredictionSummary: Files, counts and times. An image that cannot be read is left out and named there.
@@ -88,17 +92,19 @@ def predict(source: Union[str, Path, int],
         written: List[Path] = []
         if out_dir:
             sinks.append(_pictures(opened, out_dir, written, stack))
-        counts, milliseconds, num_images = _run(detector, opened, score_thr, batch_size, sinks)
-    return PredictionSummary(written, opened.bad, num_images, counts, milliseconds)
+        results = detector.stream(opened, score_thr, batch_size, workers)
+        start = time.perf_counter()
+        counts, milliseconds, num_images = _run(results, opened, sinks)
+    seconds = time.perf_counter() - start
+    return PredictionSummary(written, opened.bad, num_images, counts, milliseconds, seconds)
 
 
-def _run(detector: Detector, source: Union[ImageSource, VideoReader], score_thr: float, batch_size: int,
+def _run(results: Iterator[DetectionResult], source: Union[ImageSource, VideoReader],
          sinks: List[Callable[[DetectionResult], object]]) -> Tuple[Dict[str, int], Dict[str, float], int]:
     """Detections by class, milliseconds by stage and number of images; an interrupt ends a webcam."""
     is_video = isinstance(source, VideoReader)
     counts, times, num_images = Counter(), Counter(), 0
     try:
-        results = detector.stream(source, score_thr, batch_size)
         bar = tqdm(results, total=source.total, unit='frame' if is_video else 'image')
         for result in bar:
             start = time.perf_counter()

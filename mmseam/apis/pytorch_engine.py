@@ -11,6 +11,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
+from mmseam.models.dense_heads import YOLO11Head
 from mmseam.utils.deploy import switch_to_deploy
 
 from .engine import Detections, Engine
@@ -45,6 +46,9 @@ class PyTorchEngine(Engine):
         super().__init__(
             self.model.dataset_meta['classes'], next(self.model.parameters()).device,
             ImagePreparation(transforms, _normalization(self.model.data_preprocessor), max(strides), rect))
+        # Its networks keep nothing between calls; those of others may.
+        if self.device.type == 'cpu' and isinstance(getattr(self.model, 'bbox_head', None), YOLO11Head):
+            self.cores = torch.get_num_threads()
 
     @torch.inference_mode()
     def forward(self, batch: ImageBatch) -> Any:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from mmseam.apis import Detector, load_detector
 from mmseam.apis.detector import _published_weights
+from mmseam.apis.sources import ImageSource
 from mmseam.deploy.detector_export import export_detector, load_trained_detector
 from mmseam.deploy.metadata import ModelMetadata
 from mmseam.registry import MODELS
@@ -181,7 +182,7 @@ def test_videos(files, detector, tmp_path):
 
 
 def test_a_stream_reads_no_further_than_asked(files, detector):
-    stream = detector.stream([files / 'a.jpg', files / 'b.jpg'])
+    stream = detector.stream([files / 'a.jpg', files / 'b.jpg'], workers=1)
     first = next(stream)
     np.testing.assert_array_equal(first.pixels, cv2.imread(str(files / 'a.jpg')))
     (files / 'b.jpg').rename(files / 'moved')
@@ -232,7 +233,29 @@ def test_published_weights_are_those_of_the_metafile(tmp_path):
     assert _published_weights(tmp_path / 'mine.py') == 'm.pth'
 
 
-def test_what_cannot_be_asked(files, detector):
+@pytest.mark.parametrize('batch_size', [1, 2])
+def test_several_workers_find_the_same(files, detector, monkeypatch, batch_size):
+    monkeypatch.setattr(detector.engine, 'cores', 3)
+    images = [files / f'{name}.jpg' for name in 'abccbacab']  # sizes alternate
+    expected = detector(images, .2, batch_size, workers=1)
+    assert_same(detector(images, .2, batch_size, workers=3), expected)
+    assert_same(detector(images, .2, batch_size), expected)
+
+
+@pytest.mark.parametrize(('cores', 'total', 'batch_size', 'expected'), [
+    (1, 28, 1, 1), (2, 28, 1, 2), (16, 28, 1, 4), (16, 3, 1, 3), (16, 3, 2, 2), (16, 0, 1, 1), (16, None, 1, 4)])
+def test_number_of_workers(detector, monkeypatch, cores, total, batch_size, expected):
+    monkeypatch.setattr(detector.engine, 'cores', cores)
+    source = ImageSource([])
+    source.total = total
+    assert detector._num_workers(source, batch_size, None) == expected
+
+
+def test_what_cannot_be_asked(files, detector, monkeypatch):
+    monkeypatch.setattr(detector.engine, 'cores', 2)
+    for workers in (0, 3):
+        with pytest.raises(ValueError, match=f'workers must be from 1 to 2 here, not {workers}'):
+            detector(files, workers=workers)
     with pytest.raises(ValueError, match='batch_size must be at least 1, not 0'):
         detector(files, batch_size=0)
     with pytest.raises(FileNotFoundError):
@@ -253,6 +276,13 @@ def load_exported(path, **changes) -> Detector:
     pytest.importorskip('onnxruntime')
     pytest.importorskip('onnx')
     return load_detector(exported_models.write_onnx(path / 'model.onnx', **changes))
+
+
+def test_an_exported_file_and_several_workers(tmp_path, monkeypatch):
+    detector = load_exported(tmp_path)
+    monkeypatch.setattr(detector.engine, 'cores', 2)
+    images = [colours(20 * shade, 200, 100) for shade in range(12)]
+    assert_same(detector(images, .2, workers=2), detector(images, .2, workers=1))
 
 
 def test_an_exported_file(tmp_path):

@@ -21,12 +21,14 @@ class Backend(ABC):
 
     Attributes:
         metadata (ModelMetadata): What the file says about itself.
+        cores (int): Processor cores on which several threads at once may run the model; 1 if only one thread may.
 
     Raises:
         ImportError: The library that runs such files is missing.
         ExportedModelError: The library cannot load the file, or the file lacks mmseam's metadata.
     """
 
+    cores = 1
     library = ''  # the package that runs such files
 
     def __init__(self, path: Union[str, Path], device: Any = None, num_threads: Optional[int] = None) -> None:

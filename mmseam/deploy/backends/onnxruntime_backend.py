@@ -23,6 +23,7 @@ class OnnxRuntimeBackend(Backend):
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.intra_op_num_threads = self.num_threads or available_cores()
+        self.cores = 1 if self.device.startswith('cuda') else options.intra_op_num_threads
         # Idle threads that wait for the next run in a loop would slow down what comes between: decoding, resizing, NMS.
         options.add_session_config_entry('session.force_spinning_stop', '1')
         providers = self._providers(onnxruntime.get_available_providers())

@@ -27,6 +27,8 @@ class YOLO11Head(YOLOv8Head):
         **kwargs: As for :class:`mmyolo.models.YOLOv8Head`.
     """
 
+    _kept_priors = None, None
+
     def forward(self, x: Tuple[Tensor, ...]) -> Tuple[List[Tensor], ...]:
         """Apply the head module.
 
@@ -95,10 +97,11 @@ class YOLO11Head(YOLOv8Head):
     def _priors(self, levels: Sequence[Tensor]) -> List[Tensor]:
         """Rows x, y, stride, stride of the positions of each level, kept for inputs of the same size."""
         sizes, device = [level.shape[2:] for level in levels], levels[0].device
-        if sizes != self.featmap_sizes or self.mlvl_priors[0].device != device:
-            self.mlvl_priors = self.prior_generator.grid_priors(sizes, device=device, with_stride=True)
-            self.featmap_sizes = sizes
-        return self.mlvl_priors
+        kept_for, priors = self._kept_priors
+        if kept_for != (sizes, device):
+            priors = self.prior_generator.grid_priors(sizes, device=device, with_stride=True)
+            self._kept_priors = (sizes, device), priors  # in one step, since other threads may predict too
+        return priors
 
     def _decode_distances(self, predicted: Tensor) -> Tensor:
         """Expected distances to the sides, (K, 4), of distributions (K, 4 * reg_max) or of distances (K, 4)."""
