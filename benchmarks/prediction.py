@@ -1,11 +1,13 @@
-"""From image files to boxes, one image after the other: mmseam's API, in PyTorch and exported, beside the peer's.
+"""From image files to boxes, batch 1: mmseam's API, in PyTorch and exported, beside the peer's.
 
-All read the same folder, with the same settings of the post-processing. The weights are random, and the class bias is
-such that a moderate number of positions passes the score threshold; the boxes that are left are in the table of the
-json (`boxes_per_image`), since the time of the NMS goes with them.
+Ours is timed as it comes, with several forward passes at the same time, and with one after the other. All read the
+same folder, with the same settings of the post-processing. The weights are random, and the class bias is such that a
+moderate number of positions passes the score threshold; the boxes that are left are in the table of the json
+(`boxes_per_image`), since the time of the NMS goes with them.
 """
 import tempfile
 from pathlib import Path
+from typing import Optional
 
 from common import (
     benchmark_parser,
@@ -24,7 +26,8 @@ from worker import Contender
 
 IMAGE_SIZE = (640, 640)
 TEST_CFG = dict(score_thr=0.01, nms=dict(type='nms', iou_threshold=0.5), max_per_img=1000, nms_pre=30000)
-EAGER, EXPORTED, SQUARE, PEER = 'PyTorch', 'ONNX', 'PyTorch, padded to the square', 'peer'
+EAGER, EXPORTED, PEER = 'PyTorch', 'ONNX', 'peer'
+IN_TURN = '{}, one after the other'
 
 
 def parse_args():
@@ -57,14 +60,14 @@ def files(size: str, head: str, images: str, candidates: int, folder: str):
     return None, {}
 
 
-def ours(images: str, rect: bool = True, **model):
+def ours(images: str, workers: Optional[int], **model):
     """A detector of ``mmseam.apis``; its times of the stages are means over the images of the last run."""
     from mmseam.apis import load_detector
-    detector = load_detector(**model, device='cpu', rect=rect)
+    detector = load_detector(**model, device='cpu')
     facts = {}
 
     def run():
-        results = detector(images, score_thr=TEST_CFG['score_thr'])
+        results = detector(images, TEST_CFG['score_thr'], workers=workers)
         facts['boxes_per_image'] = sum(map(len, results)) / len(results)
         facts['stages_ms'] = {stage: sum(result.speed[stage] for result in results) / len(results)
                               for stage in results[0].speed}
@@ -74,13 +77,13 @@ def ours(images: str, rect: bool = True, **model):
 
 def list_contenders(args, folder: str) -> list:
     """All that take turns."""
-    trained = dict(model=f'{folder}/config.py', checkpoint=f'{folder}/weights.pth', images=args.images)
+    models = {EAGER: dict(model=f'{folder}/config.py', checkpoint=f'{folder}/weights.pth', images=args.images),
+              EXPORTED: dict(model=f'{folder}/model.onnx', images=args.images)}
     arguments = dict(folder=args.images, size=args.size, head=args.head, test_cfg=TEST_CFG, candidates=args.candidates)
     return [
         *peer_contender(args, PEER, 'ultralytics_peer:prediction', arguments),
-        Contender(EAGER, 'prediction:ours', trained),
-        Contender(SQUARE, 'prediction:ours', dict(trained, rect=False)),
-        Contender(EXPORTED, 'prediction:ours', dict(model=f'{folder}/model.onnx', images=args.images)),
+        *[Contender(name, 'prediction:ours', dict(model, workers=None)) for name, model in models.items()],
+        *[Contender(IN_TURN.format(name), 'prediction:ours', dict(model, workers=1)) for name, model in models.items()],
     ]
 
 
@@ -100,7 +103,8 @@ def main():
         stages = ', '.join(f'{stage} {milliseconds:.1f}' for stage, milliseconds in facts['stages_ms'].items())
         print(f'{name}: {facts["boxes_per_image"]:.0f} boxes an image; ms an image: {stages}')
     goals = []
-    for name, limit in ((EAGER, 1.3), (EXPORTED, 2)):
+    limits = {EAGER: 1.3, EXPORTED: 2, IN_TURN.format(EAGER): 1.3, IN_TURN.format(EXPORTED): 2}
+    for name, limit in limits.items():
         speed = comparison.ratio(PEER, name)
         text = f'{name}: images per second over the peer\'s'
         goals.append(goal(text, speed and speed['median'], limit, at_most=False))
