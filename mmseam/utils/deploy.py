@@ -4,7 +4,9 @@ from mmcv.cnn import ConvModule
 from mmcv.cnn.utils import fuse_conv_bn
 from torch import nn
 
+from mmseam.models.layers.block_conv import BlockConv
 from mmseam.models.layers.pointwise_conv import PointwiseConv
+from mmseam.models.layers.separable_conv import ConvActNorm
 
 
 def switch_to_deploy(model: nn.Module) -> nn.Module:
@@ -27,8 +29,17 @@ def switch_to_deploy(model: nn.Module) -> nn.Module:
     for module in model.modules():
         if isinstance(module, ConvModule) and module.order[:2] == ('conv', 'norm'):
             fuse_conv_bn(module)
+        _activate_in_place(module)
     for module in list(model.modules()):
         for name, child in module.named_children():
             if PointwiseConv.serves(child):
                 setattr(module, name, PointwiseConv(child))
     return model.eval().to(memory_format=torch.channels_last)
+
+
+def _activate_in_place(module: nn.Module) -> None:
+    """Nothing else reads the output of a convolution, so the activation behind it may take its place."""
+    is_conv = isinstance(module, (BlockConv, ConvActNorm)) or (isinstance(module, ConvModule)
+                                                               and module.order[0] == 'conv')
+    if is_conv and hasattr(getattr(module, 'activate', None), 'inplace'):
+        module.activate.inplace = True

@@ -3,6 +3,7 @@ import copy
 
 import pytest
 import torch
+from mmcv.cnn import ConvModule
 from mmcv.cnn.utils import fuse_conv_bn
 from torch import nn
 
@@ -114,6 +115,21 @@ def test_branches_with_unknown_layers_stay_apart():
     for after, expected in zip(sum(switch_to_deploy(head)(levels), []), sum(before, [])):
         torch.testing.assert_close(after, expected, atol=1e-4, rtol=1e-4)
     assert not head.branch_pairs
+
+
+def test_activations_copy_nothing_in_training_and_nothing_in_inference():
+    def in_place(model):
+        return {module.inplace for module in model.modules() if isinstance(module, nn.SiLU)}
+
+    model = build('yolo11_n_multiseam')
+    assert in_place(model) == {False}  # in place, autograd would keep a copy of the input
+    assert in_place(switch_to_deploy(model)) == {True}
+    before = nn.Sequential(ConvModule(4, 4, 1, act_cfg=dict(type='ReLU'), order=('act', 'conv', 'norm')))
+    before[0].activate.inplace = False
+    x = torch.tensor([-1.]).expand(1, 4, 2, 2).clone()
+    with torch.no_grad():
+        switch_to_deploy(before)(x)
+    assert (x == -1).all()
 
 
 @pytest.mark.parametrize('bias', [True, False])

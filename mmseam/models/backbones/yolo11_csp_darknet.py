@@ -32,7 +32,7 @@ class YOLO11CSPDarknet(BaseBackbone):
         frozen_stages (int): Stages to freeze, -1 for none. Defaults to -1.
         norm_cfg (:obj:`ConfigDict` or dict): Normalisation layer.
             Defaults to dict(type='BN', momentum=0.03, eps=0.001).
-        act_cfg (:obj:`ConfigDict` or dict): Activation layer. Defaults to dict(type='SiLU', inplace=True).
+        act_cfg (:obj:`ConfigDict` or dict): Activation layer. Defaults to dict(type='SiLU', inplace=False).
         norm_eval (bool): Keep normalisation layers in evaluation mode. Defaults to False.
         init_cfg (dict or list[dict], optional): Initialization config. Defaults to None.
 
@@ -61,7 +61,7 @@ class YOLO11CSPDarknet(BaseBackbone):
                  out_indices: Tuple[int] = (2, 3, 4),
                  frozen_stages: int = -1,
                  norm_cfg: ConfigType = dict(type='BN', momentum=0.03, eps=0.001),
-                 act_cfg: ConfigType = dict(type='SiLU', inplace=True),
+                 act_cfg: ConfigType = dict(type='SiLU', inplace=False),
                  norm_eval: bool = False,
                  init_cfg: OptMultiConfig = None) -> None:
         setting = [list(stage) for stage in self.arch_settings[arch]]

@@ -67,7 +67,7 @@ class C2PSA(BaseModule):
         num_blocks (int): Number of attention blocks. Defaults to 1.
         norm_cfg (:obj:`ConfigDict` or dict): Normalisation layer.
             Defaults to dict(type='BN', momentum=0.03, eps=0.001).
-        act_cfg (:obj:`ConfigDict` or dict): Activation layer. Defaults to dict(type='SiLU', inplace=True).
+        act_cfg (:obj:`ConfigDict` or dict): Activation layer. Defaults to dict(type='SiLU', inplace=False).
         init_cfg (dict or list[dict], optional): Initialization config. Defaults to None.
     """
 
@@ -75,7 +75,7 @@ class C2PSA(BaseModule):
                  channels: int,
                  num_blocks: int = 1,
                  norm_cfg: ConfigType = dict(type='BN', momentum=0.03, eps=0.001),
-                 act_cfg: ConfigType = dict(type='SiLU', inplace=True),
+                 act_cfg: ConfigType = dict(type='SiLU', inplace=False),
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
         half = channels // 2

@@ -67,7 +67,7 @@ class C3k2(CSPLayerWithTwoConv):
         add_identity (bool): Whether the bottlenecks have a shortcut. Defaults to True.
         norm_cfg (:obj:`ConfigDict` or dict): Normalisation layer.
             Defaults to dict(type='BN', momentum=0.03, eps=0.001).
-        act_cfg (:obj:`ConfigDict` or dict): Activation layer. Defaults to dict(type='SiLU', inplace=True).
+        act_cfg (:obj:`ConfigDict` or dict): Activation layer. Defaults to dict(type='SiLU', inplace=False).
         init_cfg (dict or list[dict], optional): Initialization config. Defaults to None.
     """
 
@@ -79,7 +79,7 @@ class C3k2(CSPLayerWithTwoConv):
                  use_c3k: bool = False,
                  add_identity: bool = True,
                  norm_cfg: ConfigType = dict(type='BN', momentum=0.03, eps=0.001),
-                 act_cfg: ConfigType = dict(type='SiLU', inplace=True),
+                 act_cfg: ConfigType = dict(type='SiLU', inplace=False),
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(
             in_channels,

@@ -170,7 +170,7 @@ class MultiSEAM(BaseModule):
             pretrained weights. Defaults to False.
         norm_cfg (:obj:`ConfigDict` or dict): Normalisation layer.
             Defaults to dict(type='BN', momentum=0.03, eps=0.001), YOLO11's.
-        act_cfg (:obj:`ConfigDict` or dict): Activation layer. Defaults to dict(type='SiLU', inplace=True), as in
+        act_cfg (:obj:`ConfigDict` or dict): Activation layer. Defaults to dict(type='SiLU', inplace=False), as in
             the article and in version 1.0.0 of YOLO-FaceV2; its later code has GELU.
         init_cfg (dict or list[dict], optional): Initialization config. Defaults to None.
 
@@ -189,7 +189,7 @@ class MultiSEAM(BaseModule):
                  patch_groups: Union[int, str] = 1,
                  identity_init: bool = False,
                  norm_cfg: ConfigType = dict(type='BN', momentum=0.03, eps=0.001),
-                 act_cfg: ConfigType = dict(type='SiLU', inplace=True),
+                 act_cfg: ConfigType = dict(type='SiLU', inplace=False),
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
         if not patch_sizes:

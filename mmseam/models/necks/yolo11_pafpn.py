@@ -27,7 +27,7 @@ class YOLO11PAFPN(YOLOv8PAFPN):
         freeze_all (bool): Freeze the neck. Defaults to False.
         norm_cfg (:obj:`ConfigDict` or dict): Normalisation layer.
             Defaults to dict(type='BN', momentum=0.03, eps=0.001).
-        act_cfg (:obj:`ConfigDict` or dict): Activation layer. Defaults to dict(type='SiLU', inplace=True).
+        act_cfg (:obj:`ConfigDict` or dict): Activation layer. Defaults to dict(type='SiLU', inplace=False).
         init_cfg (dict or list[dict], optional): Initialization config. Defaults to None.
     """
 
@@ -40,7 +40,7 @@ class YOLO11PAFPN(YOLOv8PAFPN):
                  all_c3k: bool = False,
                  freeze_all: bool = False,
                  norm_cfg: ConfigType = dict(type='BN', momentum=0.03, eps=0.001),
-                 act_cfg: ConfigType = dict(type='SiLU', inplace=True),
+                 act_cfg: ConfigType = dict(type='SiLU', inplace=False),
                  init_cfg: OptMultiConfig = None) -> None:
         self.all_c3k = all_c3k
         self.is_deployed = False
