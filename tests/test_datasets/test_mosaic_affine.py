@@ -148,7 +148,7 @@ def test_picture_and_coordinates_agree_to_a_fraction_of_a_pixel(scale):
     image = cv2.GaussianBlur(image, (0, 0), 6)  # a hard edge would be sampled unevenly
     target = np.zeros((360, 540, 4), np.uint8)
     matrix = np.array([[scale, 0, 7.3], [0, scale, 11.6]])
-    affine_paste(target, image, matrix, (0, 0, 300, 200))
+    affine_paste(target, cv2.cvtColor(image, cv2.COLOR_BGR2BGRA), matrix, (0, 0, 300, 200))
     light = target[..., :3].mean(-1) / 255
     for axis, (start, end) in enumerate([(60, 220), (40, 120)]):
         profile = light.sum(axis)

@@ -19,7 +19,7 @@ def affine_paste(target: np.ndarray, image: np.ndarray, matrix: np.ndarray, regi
 
     Args:
         target (np.ndarray): Shape (H, W, 4), uint8, BGRA: OpenCV warps four channels in a third of the time of three.
-        image (np.ndarray): Shape (h, w, 3), uint8, BGR.
+        image (np.ndarray): Shape (h, w, 4), uint8, BGRA.
         matrix (np.ndarray): Shape (2, 3), from the coordinates of ``image`` to those of ``target``.
         region (Tuple[float, float, float, float]): x1, y1, x2, y2 of the part, in ``image``.
     """
@@ -43,7 +43,6 @@ def affine_paste(target: np.ndarray, image: np.ndarray, matrix: np.ndarray, regi
 
 def _warp(image: np.ndarray, matrix: np.ndarray, target: np.ndarray) -> np.ndarray:
     size = target.shape[1::-1]
-    image = cv2.cvtColor(image, cv2.COLOR_BGR2BGRA)
     return cv2.warpAffine(image, matrix, size, dst=target, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
@@ -56,7 +55,8 @@ def _between_middles(matrix: np.ndarray) -> np.ndarray:
 
 def _visible_part(image: np.ndarray, matrix: np.ndarray, region: Region) -> Tuple[np.ndarray, np.ndarray]:
     """The part of the image that is drawn, shrunk by a whole factor if the map halves it; and the map of that."""
-    factor = max(int(1 / np.sqrt(abs(np.linalg.det(matrix[:, :2])))), 1)
+    (a, b), (c, d) = matrix[:, :2].tolist()
+    factor = max(int(abs(a * d - b * c)**-0.5), 1)
     # Two pixels more than the part, for the interpolation; in whole steps of the factor.
     x1, y1 = (max(int(value) - 2, 0) // factor * factor for value in region[:2])
     part = image[y1:int(region[3]) + 3, x1:int(region[2]) + 3]

@@ -14,11 +14,11 @@ from mmcv.transforms import LoadImageFromFile
 from mmseam.registry import TRANSFORMS
 
 from .image_cache import build_image_cache, version_of
+from .jpeg_header import is_truncated_jpeg
 from .reduced_jpeg import decode_reduced, reduce_instance
 
 #: Environment variable that names the file in which worker processes note bad images; set by ``BadImageHook``.
 BAD_IMAGE_LOG = 'MMSEAM_BAD_IMAGE_LOG'
-_SOI, _EOI, _SOS = b'\xff\xd8', b'\xff\xd9', 0xDA
 
 
 # Under the host's name too: mmdet's DetInferencer looks for that very word in the test pipeline.
@@ -119,7 +119,7 @@ class LoadIntactImage(LoadImageFromFile):
 
     def _load(self, path: str, reduce_to: Optional[int] = None) -> Tuple[np.ndarray, int]:
         content = fileio.get(path, backend_args=self.backend_args)
-        if _is_truncated_jpeg(content):
+        if is_truncated_jpeg(content):
             raise OSError(f'{path}: the JPEG file is truncated; fetch it again')
         try:
             image, factor = decode_reduced(content, reduce_to) if reduce_to else (None, 1)
@@ -142,26 +142,6 @@ class LoadIntactImage(LoadImageFromFile):
     def __repr__(self) -> str:
         return (f'{super().__repr__()[:-1]}, max_refetch={self.max_refetch}, reduce_to={self.reduce_to}, '
                 f'cache={self.cache})')
-
-
-def _is_truncated_jpeg(content: bytes) -> bool:
-    """Whether a JPEG ends within its header or lacks the end-of-image marker behind its first start of scan.
-
-    The header is walked segment by segment, because an embedded thumbnail has an end marker of its own. In the scan
-    the marker cannot occur by chance: there a data byte 0xFF is always followed by 0x00 (ITU-T T.81, B.1.1.5).
-    """
-    if not content.startswith(_SOI):
-        return False
-    position = len(_SOI)
-    while position + 4 <= len(content) and content[position] == 0xFF:
-        marker = content[position + 1]
-        if marker == _SOS:
-            # From the end, where it is, so that the scan is not searched
-            return content.rfind(_EOI, position) < 0
-        # 0xFF may be repeated as filling before a marker.
-        is_filling = marker == 0xFF
-        position += 1 if is_filling else 2 + int.from_bytes(content[position + 2:position + 4], 'big')
-    return True
 
 
 def _note_bad_image(path: str, error: OSError) -> None:

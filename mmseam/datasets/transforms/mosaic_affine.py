@@ -17,7 +17,7 @@ _PLACES = ('top_left', 'top_right', 'bottom_left', 'bottom_right')
 
 class _Tile(NamedTuple):
     """One of the four images with its annotations. Kept for later mosaics, so nothing of it is ever changed."""
-    image: np.ndarray
+    image: np.ndarray  # BGRA, for affine_paste
     boxes: np.ndarray  # (N, 4), x1, y1, x2, y2 in pixels of the image
     labels: np.ndarray
     ignored: np.ndarray
@@ -25,7 +25,8 @@ class _Tile(NamedTuple):
     @classmethod
     def of(cls, results: dict) -> '_Tile':
         boxes = results['gt_bboxes'].tensor.numpy()
-        return cls(results['img'], boxes, results['gt_bboxes_labels'], results['gt_ignore_flags'])
+        image = cv2.cvtColor(results['img'], cv2.COLOR_BGR2BGRA)
+        return cls(image, boxes, results['gt_bboxes_labels'], results['gt_ignore_flags'])
 
 
 @TRANSFORMS.register_module()

@@ -1,10 +1,10 @@
 """JPEGs decoded at a fraction of their size, and annotations that go with them."""
-import io
 from typing import Optional, Tuple
 
 import cv2
 import numpy as np
-from PIL import Image
+
+from .jpeg_header import jpeg_size
 
 _FLAGS = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
 
@@ -21,11 +21,7 @@ def decode_reduced(content: bytes, min_side: int) -> Tuple[Optional[np.ndarray],
         no JPEG, too small, or not readable. The sides are rounded up; in continuous coordinates the images differ by
         the factor exactly.
     """
-    try:
-        with Image.open(io.BytesIO(content)) as image:  # reads the header only
-            longer = max(image.size) if image.format == 'JPEG' else 0
-    except (OSError, SyntaxError, ValueError):
-        longer = 0
+    longer = max(jpeg_size(content) or (0, ))
     for factor in (8, 4, 2):
         if longer >= factor * min_side:
             image = cv2.imdecode(np.frombuffer(content, np.uint8), _FLAGS[factor])
