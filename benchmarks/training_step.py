@@ -17,8 +17,8 @@ from common import (
 from networks import HEADS, NO_ATTENTION, SIZES, build_detector, load_network_config
 from worker import Contender
 
-# The schedules train channels-last on CPUs (mmseam.ChannelsLastHook)
-OURS, PEER = ('channels-last', 'channels-first'), 'peer'
+# On CPUs the schedules train channels-last and keep freed memory (mmseam.ChannelsLastHook, mmseam.KeepMemoryHook).
+OURS, PEER = ('as configured', 'channels-last alone', 'neither'), 'peer'
 
 
 def parse_args():
@@ -37,9 +37,13 @@ def step(size: str, head: str, form: str, imgsz: int, batch: int, boxes: int, de
     import torch
     from mmengine.optim import build_optim_wrapper
     from synthetic import labelled_images
+
+    from mmseam.utils.heap import keep_freed_memory
     images, labels = labelled_images(batch, imgsz, boxes)
     model = build_detector(size, head, imgsz).to(device).train()
-    if form == 'channels-last':
+    if form == OURS[0] and device == 'cpu':
+        keep_freed_memory()
+    if form != OURS[-1]:
         model, images = (item.to(memory_format=torch.channels_last) for item in (model, images))
     wrapper_cfg = load_network_config(size, head).optim_wrapper
     wrapper_cfg.optimizer.update(lr=1e-6, batch_size_per_gpu=batch)

@@ -50,6 +50,7 @@ custom_hooks = [
         priority=49),
     dict(type='mmseam.CloseMosaicHook', num_last_epochs=close_mosaic_epochs),
     dict(type='mmseam.ChannelsLastHook'),
+    dict(type='mmseam.KeepMemoryHook'),
     dict(type='mmseam.BadImageHook'),
     dict(type='mmseam.LearningCurveHook'),
 ]

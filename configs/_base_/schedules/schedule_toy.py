@@ -37,6 +37,7 @@ custom_hooks = [
         strict_load=False,
         priority=49),
     dict(type='mmseam.ChannelsLastHook'),
+    dict(type='mmseam.KeepMemoryHook'),
     dict(type='mmseam.BadImageHook'),
     dict(type='mmseam.LearningCurveHook'),
     dict(type='mmseam.ProgressBarHook'),

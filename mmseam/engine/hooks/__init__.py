@@ -3,12 +3,13 @@ from .bad_image_hook import BadImageHook
 from .channels_last_hook import ChannelsLastHook
 from .checkpoint_match_hook import CheckpointMatchHook
 from .close_mosaic_hook import CloseMosaicHook
+from .keep_memory_hook import KeepMemoryHook
 from .learning_curve_hook import LearningCurveHook
 from .progress_bar_hook import ProgressBarHook
 from .switch_to_deploy_hook import SwitchToDeployHook
 from .yolo_param_scheduler_hook import YOLOParamSchedulerHook
 
 __all__ = [
-    'BadImageHook', 'ChannelsLastHook', 'CheckpointMatchHook', 'CloseMosaicHook', 'LearningCurveHook',
-    'ProgressBarHook', 'SwitchToDeployHook', 'YOLOParamSchedulerHook'
+    'BadImageHook', 'ChannelsLastHook', 'CheckpointMatchHook', 'CloseMosaicHook', 'KeepMemoryHook',
+    'LearningCurveHook', 'ProgressBarHook', 'SwitchToDeployHook', 'YOLOParamSchedulerHook'
 ]
