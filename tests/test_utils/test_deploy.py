@@ -8,6 +8,7 @@ from mmcv.cnn.utils import fuse_conv_bn
 from torch import nn
 
 from mmseam.models import SEAM, MultiSEAM
+from mmseam.models.dense_heads.paired_branches import PairedBranches
 from mmseam.models.layers import GatedPredictor, PointwiseConv
 from mmseam.registry import MODELS
 from mmseam.utils import register_all_modules
@@ -104,6 +105,22 @@ def test_branches_of_one_kind_lie_side_by_side(name):
         assert all(isinstance(branch[-1], GatedPredictor) for branch in (*head.cls_preds, *head.reg_preds))
     elif name != 'yolo11_n':
         assert len(head.branch_pairs) == 3 and not head.cls_preds
+
+
+@pytest.mark.parametrize(('change', 'serves'), [
+    (lambda branch: None, True),
+    (lambda branch: branch.insert(0, nn.Identity()), False),
+    (lambda branch: setattr(branch[0], 'conv', nn.Conv2d(8, 16, 5, padding=2, bias=False)), False),
+    (lambda branch: branch.__setitem__(0, ConvModule(8, 16, 3, padding=1, groups=2, norm_cfg=dict(type='BN'))), False),
+    (lambda branch: branch.__setitem__(1, SEAM(16, depth=2)), False),
+    (lambda branch: branch.__setitem__(1, nn.Identity()), False),
+    (lambda branch: branch.__setitem__(2, nn.Conv2d(16, 3, 1)), True),
+])
+def test_branches_that_can_be_paired(change, serves):
+    first, second = (nn.Sequential(ConvModule(8, 16, 3, padding=1, norm_cfg=dict(type='BN')), SEAM(16),
+                                   nn.Conv2d(16, 64, 1)) for _ in range(2))
+    change(second)
+    assert PairedBranches.serves((first, second)) == serves
 
 
 @torch.no_grad()

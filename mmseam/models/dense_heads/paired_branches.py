@@ -2,6 +2,7 @@
 from typing import List, Sequence
 
 import torch.nn as nn
+from mmcv.cnn import ConvModule
 from torch import Tensor
 
 from ..layers import SEAM, MultiSEAM, ScaledPredictor, can_join, side_by_side
@@ -24,15 +25,22 @@ class PairedBranches(nn.Module):
 
     @staticmethod
     def serves(branches: Sequence[nn.Sequential]) -> bool:
-        """Whether two branches are of that kind and of the same width."""
+        """Whether two branches are of that kind, with one ungrouped convolution as stem, and of the same width."""
         if any(len(branch) != 3 or not can_join(branch) for branch in branches):
             return False
-        (_, first, first_predictor), (_, second, second_predictor) = branches
-        return (type(first) is type(second) and isinstance(first, (SEAM, MultiSEAM))
-                and first_predictor.in_channels == second_predictor.in_channels)
+        stems, attentions, _ = zip(*branches)
+        return (all(isinstance(stem, ConvModule) and stem.groups == 1 for stem in stems)
+                and all(isinstance(attention, (SEAM, MultiSEAM)) for attention in attentions)
+                and _build(branches[0][:2]) == _build(branches[1][:2]))
 
     def forward(self, x: Tensor) -> List[Tensor]:
         """Map (B, C, H, W) to what each branch predicts, (B, C', H, W)."""
         x = self.stem(x)
         gains = self.attention.gain(x).chunk(2, 1)
         return [predict(part, gain) for predict, part, gain in zip(self.predictors, x.chunk(2, 1), gains)]
+
+
+def _build(module: nn.Module) -> list:
+    """Kind of each layer, and shapes of its parameters."""
+    return [(type(layer), *(parameter.shape for parameter in layer.parameters(recurse=False)))
+            for layer in module.modules()]
