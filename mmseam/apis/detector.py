@@ -20,6 +20,7 @@ from .sources import ImageSource, open_source
 from .stop_watch import StopWatch
 
 MAX_WORKERS = 4  # each holds the maps of its images in memory
+MIN_BATCHES = 8  # for fewer it is not worth the second session of an exported model
 
 
 class _Job(NamedTuple):
@@ -58,7 +59,8 @@ class Detector:
             batch_size (int): Images per forward pass. Defaults to 1.
             workers (int, optional): Forward passes at the same time; on a CPU, several on one core each find more
                 images per second than one after the other on all cores, though each takes longer. Defaults to None: on
-                a CPU up to four for networks of YOLO11 and ONNX files, which allow it, else one.
+                a CPU up to four for networks of YOLO11 and ONNX files, which allow it, if there are eight batches or
+                more; else one.
 
         Returns:
             List[DetectionResult]: One per image, in their order.
@@ -104,8 +106,8 @@ class Detector:
             return workers
         if isinstance(source, VideoReader) and source.is_webcam:
             return 1
-        batches = cores if source.total is None else -(-source.total // batch_size)
-        return max(min(MAX_WORKERS, cores, batches), 1)
+        is_short = source.total is not None and source.total < MIN_BATCHES * batch_size
+        return 1 if is_short else min(MAX_WORKERS, cores)
 
     def _stream(self, images: Iterator[SourceImage], score_thr: float, batch_size: int,
                 workers: int) -> Iterator[DetectionResult]:

@@ -243,7 +243,8 @@ def test_several_workers_find_the_same(files, detector, monkeypatch, batch_size)
 
 
 @pytest.mark.parametrize(('cores', 'total', 'batch_size', 'expected'), [
-    (1, 28, 1, 1), (2, 28, 1, 2), (16, 28, 1, 4), (16, 3, 1, 3), (16, 3, 2, 2), (16, 0, 1, 1), (16, None, 1, 4)])
+    (1, 28, 1, 1), (2, 28, 1, 2), (16, 28, 1, 4), (16, 8, 1, 4), (16, 7, 1, 1), (16, 15, 2, 1), (16, 0, 1, 1),
+    (16, None, 1, 4)])
 def test_number_of_workers(detector, monkeypatch, cores, total, batch_size, expected):
     monkeypatch.setattr(detector.engine, 'cores', cores)
     source = ImageSource([])
