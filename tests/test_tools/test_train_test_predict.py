@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import mmengine
 import numpy as np
 import pytest
 import torch
@@ -97,6 +98,19 @@ def test_benchmark(tested, trained):
 def test_predictions_are_drawn_and_dumped(tested):
     assert len(list(tested.glob('*/drawn/*.jpg'))) == NUM_IMAGES
     assert (tested / 'out.pkl').is_file()
+
+
+def test_deploy_form_finds_the_same(config, tested, trained, tmp_path):
+    """To the end, with the moving average in the config, and with the deploy form in the benchmark."""
+    run_tool('test.py', config, trained / 'epoch_1.pth', '--work-dir', tmp_path, '--deploy', '--benchmark', '--out',
+             tmp_path / 'out.pkl')
+    found, expected = (mmengine.load(folder / 'out.pkl') for folder in (tmp_path, tested))
+    assert len(found) == len(expected) == NUM_IMAGES
+    for image, other in zip(found, expected):
+        for name, tolerance in (('bboxes', 1e-2), ('scores', 1e-4)):
+            torch.testing.assert_close(image['pred_instances'][name], other['pred_instances'][name], atol=tolerance,
+                                       rtol=0)
+    assert (tmp_path / 'benchmark.json').is_file()
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(config, trained):
