@@ -39,7 +39,7 @@ def main() -> None:
     except (ImportError, OSError, ValueError) as error:
         raise SystemExit(f'error: {error}') from None
     print(summary)
-    outputs = [path for path in (args.out_dir, args.json, args.csv, args.workers) if path]
+    outputs = [path for path in (args.out_dir, args.json, args.csv) if path]
     if outputs:
         print('written:', ', '.join(outputs))
 

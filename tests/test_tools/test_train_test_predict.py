@@ -165,8 +165,10 @@ def test_predict_by_an_exported_file(pictures, tmp_path):
     pytest.importorskip('onnxruntime')
     pytest.importorskip('onnx')
     model = write_onnx(tmp_path / 'model.onnx')
-    text = run_tool('predict.py', pictures / '0--Noise' / 'noise_*.jpg', model, '--json', tmp_path / 'found.json')
+    text = run_tool('predict.py', pictures / '0--Noise' / 'noise_*.jpg', model, '--json', tmp_path / 'found.json',
+                    '--workers', 1)
     assert f'{NUM_IMAGES} images or frames' in text
+    assert text.endswith(f'written: {tmp_path / "found.json"}\n')
     images = json.loads((tmp_path / 'found.json').read_text())
     # Noise has means of about a half
     assert [len(image['detections']) for image in images] == [2] * NUM_IMAGES
