@@ -5,11 +5,14 @@ from types import SimpleNamespace
 import cv2
 import pytest
 import torch
+from mmcv.transforms import BaseTransform
+from mmdet.datasets import MultiImageMixDataset
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.evaluator import BaseMetric
 from mmengine.model import BaseModel
-from mmengine.runner import Runner
+from mmengine.registry import TRANSFORMS
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
 from mmseam.engine import CloseMosaicHook, LearningCurveHook, ProgressBarHook, YOLOParamSchedulerHook
 
@@ -41,6 +44,9 @@ class Numbers(BaseDataset):
 
     def load_data_list(self):
         return [dict(inputs=torch.zeros(1)) for _ in range(4)]
+
+    def get_cat_ids(self, idx):
+        return [0]
 
 
 def train(work_dir, epochs, hooks, **kwargs):
@@ -102,22 +108,67 @@ def test_schedule_spans_the_training(tmp_path, epochs):
     assert rates[-1] == pytest.approx(.1 * (1 - (epochs - 2) / epochs * .99))
 
 
-@pytest.mark.parametrize('epochs, switched', [(20, [9, 10, 11]), (12, [1, 2, 3])])
-def test_mosaic_is_closed_for_the_last_epochs_whatever_their_number(epochs, switched):
-    hook = CloseMosaicHook(num_last_epochs=epochs - switched[1])
-    loader = SimpleNamespace(dataset=SimpleNamespace(pipeline='mosaic'), persistent_workers=False)
-    runner = SimpleNamespace(
-        max_epochs=epochs, train_dataloader=loader, cfg=Config(dict(train_pipeline_stage2=[])),
-        logger=SimpleNamespace(info=lambda text: None))
-    hook.before_train(runner)
-    closed = []
-    for runner.epoch in range(epochs):
-        hook.before_train_epoch(runner)
-        if loader.dataset.pipeline != 'mosaic':
-            closed.append(runner.epoch)
-    assert closed == list(range(switched[1], epochs))
+@TRANSFORMS.register_module()
+class Mark(BaseTransform):
+    """Adds its value to what the model gets."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def transform(self, results):
+        return dict(inputs=results['inputs'] + self.value, sample_idx=results['sample_idx'])
 
 
-def test_mosaic_hook_names_the_missing_pipeline():
+class Recorder(Line):
+    """Keeps what it gets."""
+
+    def __init__(self):
+        super().__init__()
+        self.inputs = []
+
+    def forward(self, inputs, sample_idx, mode):
+        self.inputs.append(float(torch.stack(list(inputs)).mean()))
+        return super().forward(inputs, sample_idx, mode)
+
+
+MOSAIC, LAST = [dict(type='Mark', value=1)], [dict(type='Mark', value=2)]
+NUMBERS = dict(type=Numbers, serialize_data=False, pipeline=MOSAIC, metainfo=dict(classes=('a', )))
+WRAPPED = dict(
+    plain=NUMBERS,
+    repeat=dict(type='RepeatDataset', times=2, dataset=NUMBERS),
+    concat=dict(type='ConcatDataset', datasets=[NUMBERS, dict(type='RepeatDataset', times=2, dataset=NUMBERS)]),
+    balanced=dict(type='ClassBalancedDataset', oversample_thr=.1, dataset=NUMBERS),
+    mixed=dict(type=MultiImageMixDataset, dataset=dict(NUMBERS, pipeline=[]), pipeline=MOSAIC))
+
+
+def train_with_mosaic(work_dir, dataset, epochs, last, num_workers):
+    """Train; returns what the model got in each epoch."""
+    model, hook = Recorder(), CloseMosaicHook(num_last_epochs=last)
+    loader = dict(batch_size=1, dataset=dataset, sampler=dict(type='DefaultSampler'), num_workers=num_workers,
+                  persistent_workers=num_workers > 0)
+    Runner(model, str(work_dir), train_dataloader=loader, train_cfg=dict(by_epoch=True, max_epochs=epochs),
+           optim_wrapper=dict(optimizer=dict(type='SGD', lr=.1)), custom_hooks=[hook], experiment_name=work_dir.name,
+           cfg=Config(dict(train_pipeline_stage2=LAST))).train()
+    steps = len(model.inputs) // epochs
+    return [set(model.inputs[i:i + steps]) for i in range(0, len(model.inputs), steps)]
+
+
+@pytest.mark.parametrize('epochs, last', [(3, 1), (5, 3)])
+def test_mosaic_is_closed_for_the_last_epochs_whatever_their_number(tmp_path, epochs, last):
+    assert train_with_mosaic(tmp_path, NUMBERS, epochs, last, 0) == [{1}] * (epochs - last) + [{2}] * last
+
+
+@pytest.mark.parametrize('num_workers', [0, 1], ids=['this process', 'persistent worker'])
+@pytest.mark.parametrize('name', WRAPPED)
+def test_mosaic_is_closed_inside_wrappers_and_workers(tmp_path, name, num_workers):
+    assert train_with_mosaic(tmp_path, WRAPPED[name], 3, 1, num_workers) == [{1}, {1}, {2}]
+
+
+def test_mosaic_hook_that_can_change_nothing_is_an_error(tmp_path):
+    with pytest.raises(RuntimeError, match='list has no pipeline'):
+        train_with_mosaic(tmp_path, [dict(inputs=torch.zeros(1), sample_idx=0)] * 2, 2, 1, 0)
+    with pytest.raises(ValueError, match='counts epochs, which IterBasedTrainLoop does not'):
+        CloseMosaicHook().before_train(SimpleNamespace(train_loop=IterBasedTrainLoop.__new__(IterBasedTrainLoop)))
+    loop = EpochBasedTrainLoop.__new__(EpochBasedTrainLoop)
     with pytest.raises(KeyError, match='train_pipeline_stage2'):
-        CloseMosaicHook().before_train(SimpleNamespace(cfg=Config(), max_epochs=3))
+        CloseMosaicHook().before_train(SimpleNamespace(cfg=Config(), max_epochs=3, train_loop=loop))

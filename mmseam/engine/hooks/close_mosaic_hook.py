@@ -1,7 +1,8 @@
 """Training without mosaic at the end."""
 from mmdet.engine.hooks import PipelineSwitchHook
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
+from mmseam.datasets.wrappers import replace_pipeline
 from mmseam.registry import HOOKS
 
 
@@ -10,7 +11,9 @@ class CloseMosaicHook(PipelineSwitchHook):
     """Switch to ``train_pipeline_stage2`` of the running config for the last epochs.
 
     mmdet's :class:`PipelineSwitchHook` wants the epoch and the pipeline written into it, so that a child config that
-    changes either has to repeat both. This one asks the runner.
+    changes either has to repeat both, and it changes nothing where the data set is inside a wrapper. This one asks the
+    runner, and replaces the pipeline of every data set inside ``RepeatDataset``, ``ConcatDataset``,
+    ``ClassBalancedDataset`` and ``MultiImageMixDataset``.
 
     Args:
         num_last_epochs (int): Epochs at the end without mosaic. Defaults to 10.
@@ -28,10 +31,35 @@ class CloseMosaicHook(PipelineSwitchHook):
 
         Raises:
             KeyError: If the config has no ``train_pipeline_stage2``.
+            ValueError: The training counts iterations, whose workers are started before any hook can act.
         """
+        if not isinstance(runner.train_loop, EpochBasedTrainLoop):
+            raise ValueError(f'CloseMosaicHook counts epochs, which {type(runner.train_loop).__name__} does not: use '
+                             'EpochBasedTrainLoop, or leave the hook out of `custom_hooks`')
         pipeline = runner.cfg.get('train_pipeline_stage2')
         if pipeline is None:
             raise KeyError('CloseMosaicHook needs `train_pipeline_stage2` in the config: the pipeline without mosaic. '
                            'Define it, or leave the hook out of `custom_hooks`.')
         self.switch_pipeline = pipeline
         self.switch_epoch = runner.max_epochs - self.num_last_epochs
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Replace the pipelines when their epoch has come.
+
+        Args:
+            runner (Runner): The running training.
+
+        Raises:
+            RuntimeError: There is no pipeline to replace.
+        """
+        if self._has_switched or runner.epoch < self.switch_epoch:
+            return
+        loader = runner.train_dataloader
+        replaced = replace_pipeline(loader.dataset, self.switch_pipeline)
+        if not replaced:
+            raise RuntimeError(f'CloseMosaicHook: {type(loader.dataset).__name__} has no pipeline that could be '
+                               'replaced; leave the hook out of `custom_hooks`')
+        # Workers that persist hold copies of the data set; without an iterator the loader starts new ones.
+        loader._iterator = None
+        self._has_switched = True
+        runner.logger.info(f'Mosaic is closed: {replaced} data set(s) use train_pipeline_stage2 from now on')
