@@ -154,13 +154,14 @@ def main():
     import resource
 
     import mmseam  # noqa: F401  (before any host package)
-    from mmseam.evaluation.functional.wider_face_report import write_text
+    from mmseam.utils.atomic_write import atomic_write
     seconds, ap, effects = measure(args)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     show(seconds, ap, effects, peak)
     if args.out:
         content = dict(seconds=seconds, ap=ap, settings=effects, peak_gb=peak)
-        write_text(args.out, json.dumps(content, indent=1) + '\n')
+        with atomic_write(args.out) as file:
+            file.write(json.dumps(content, indent=1) + '\n')
 
 
 if __name__ == '__main__':

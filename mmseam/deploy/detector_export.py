@@ -10,13 +10,13 @@ from mmengine.runner import CheckpointLoader
 from torch import nn
 
 from mmseam.registry import MODELS
+from mmseam.utils.atomic_write import atomic_files
 from mmseam.utils.checkpoint_match import check_checkpoint_file, require_match
 from mmseam.utils.deploy import switch_to_deploy
 
 from .export_model import ExportModel
 from .exporters import EXPORTERS, WITH_NMS
 from .metadata import ModelMetadata
-from .staged_files import staged_files
 from .verification import Differences, verify_export
 
 
@@ -72,6 +72,6 @@ def export_detector(detector: nn.Module, metadata: ModelMetadata, out_file: Unio
     size = None if metadata.dynamic else metadata.input_size
     plain = ExportModel(copy.deepcopy(detector).cpu(), size).eval().requires_grad_(False)
     model = ExportModel(switch_to_deploy(copy.deepcopy(plain.detector)), size).eval().requires_grad_(False)
-    with staged_files(out_file) as staged:
+    with atomic_files(out_file) as staged:
         exporter(model, metadata, staged)
         return verify_export(staged, plain, images)

@@ -5,9 +5,10 @@ from typing import Callable, Dict, Iterable, List, Optional, Union
 
 import numpy as np
 
+from mmseam.utils.atomic_write import atomic_files
+
 from .exporters.quiet import quiet
 from .optional_package import require_package
-from .staged_files import staged_files
 
 # What lies between convolutions; without them each convolution would change to float and back
 QUANTIZED_OPERATORS = ('Conv', 'Sigmoid', 'Mul', 'Add', 'Concat', 'MaxPool', 'Resize', 'Split')
@@ -42,7 +43,7 @@ def quantize_onnx(source: Union[str, Path], out_file: Union[str, Path], images: 
     engine = ExportedEngine(source, rect=False)
     model = onnx.load(str(source))
     reader = _image_reader(quantization.CalibrationDataReader, images, engine.preparation)
-    with staged_files(Path(out_file)) as staged, quiet():
+    with atomic_files(out_file) as staged, quiet():
         quantization.quantize_static(
             model, staged, reader, quant_format=quantization.QuantFormat.QDQ, per_channel=True, reduce_range=True,
             op_types_to_quantize=list(QUANTIZED_OPERATORS), activation_type=quantization.QuantType.QUInt8,

@@ -1,32 +1,159 @@
-"""Files that are whole or not there."""
+"""Atomic writes: a file under its final name is always complete.
+
+All writers of this package go through :func:`atomic_write` (an open file) or :func:`atomic_files` (a path, for writers
+that open it themselves or write several files). Failures become a :class:`WriteError` that names the file.
+"""
+import errno
 import os
-import uuid
-from contextlib import contextmanager
+import tempfile
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Iterator, Union
+from typing import IO, Iterator, Optional, Union
+
+# What is wrong, and what helps against it
+_NO_SPACE = {
+    errno.ENOSPC: ('disk full', 'free space'),
+    errno.EDQUOT: ('disk quota exceeded', 'free space'),
+    errno.EFBIG: ('file size limit reached', 'raise it (ulimit -f)'),
+}
+
+# Of the temporary folder's name, as file systems allow 255 bytes
+_NAME_LENGTH = 50
+
+
+class WriteError(OSError):
+    """A file cannot be written; the message names it and says what to do."""
 
 
 @contextmanager
-def atomic_write(path: Union[str, Path], mode: str = 'w', **kwargs) -> Iterator[IO]:
+def atomic_write(path: Union[str, Path], mode: str = 'w', fsync: bool = False, keep_interrupted: bool = False,
+                 **kwargs) -> Iterator[IO]:
     """Open a file that replaces ``path`` when the block ends without an error; else nothing is left behind.
 
     Args:
         path (str or Path): The file to write; its folder is created.
         mode (str): 'w' or 'wb'. Defaults to 'w'.
+        fsync (bool): As of :func:`atomic_files`. Defaults to False.
+        keep_interrupted (bool): As of :func:`atomic_files`. Defaults to False.
         **kwargs: Passed to ``open``; text is UTF-8.
 
     Yields:
         IO: The open file.
+
+    Raises:
+        WriteError: It cannot be written.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex}.tmp')  # processes may share the folder
     if 'b' not in mode:
         kwargs.setdefault('encoding', 'utf-8')
+    with atomic_files(path, fsync, keep_interrupted) as temporary, open(temporary, mode, **kwargs) as file:
+        yield file
+
+
+@contextmanager
+def atomic_files(path: Union[str, Path], fsync: bool = False, keep_interrupted: bool = False) -> Iterator[Path]:
+    """Write into a hidden folder beside ``path`` whose files move to it when the block ends without an error.
+
+    Symbolic links are followed; devices and pipes (``/dev/stdout``) are written directly.
+
+    Args:
+        path (str or Path): The file to write; its folder is created.
+        fsync (bool): Wait until the files are on the disk before they get their names, so that even a power failure
+            leaves the old or the new one. Defaults to False.
+        keep_interrupted (bool): When a ``KeyboardInterrupt`` ends the block, keep what was written as
+            :func:`partial_path`. Defaults to False.
+
+    Yields:
+        Path: Where to write the file. Files beside it move along, before it.
+
+    Raises:
+        WriteError: ``path`` cannot be written.
+    """
+    if _is_device(Path(path)):
+        with write_errors(path, only_space=True):
+            yield Path(path)
+        return
+    path = Path(os.path.realpath(path))
+    with ExitStack() as stack:
+        with write_errors(path):
+            folder = Path(stack.enter_context(_temporary_folder(path)))
+        try:
+            with write_errors(path, only_space=True):
+                yield folder / path.name
+        except KeyboardInterrupt:
+            if keep_interrupted:
+                with write_errors(partial_path(path)):
+                    os.replace(folder / path.name, partial_path(path))
+            raise
+        with write_errors(path):
+            _publish(folder, path, fsync)
+
+
+@contextmanager
+def write_errors(path: Union[str, Path], only_space: bool = False) -> Iterator[None]:
+    """Turn an ``OSError`` of the block into a :class:`WriteError`.
+
+    Args:
+        path (str or Path): The file that the message names.
+        only_space (bool): Only where the disk is full, also behind the ``RuntimeError`` of ``torch.save``; other
+            errors of the block may be about other files. Defaults to False.
+
+    Raises:
+        WriteError: The file cannot be written.
+    """
     try:
-        with open(temporary, mode, **kwargs) as file:
-            yield file
-        os.replace(temporary, path)
+        yield
+    except WriteError:
+        raise
+    except Exception as error:
+        number = _space_errno(error)
+        if number:
+            problem, remedy = _NO_SPACE[number]
+            raise WriteError(f'{problem} while writing {path}: {remedy} and run again') from error
+        if isinstance(error, OSError) and not only_space:
+            raise WriteError(f'{path} cannot be written: {error.strerror or error}') from error
+        raise
+
+
+def partial_path(path: Union[str, Path]) -> Path:
+    """The name of the unfinished version of a file: ``a.partial.json`` for ``a.json``."""
+    path = Path(path)
+    return path.with_name(f'{path.stem}.partial{path.suffix}')
+
+
+def _is_device(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _temporary_folder(path: Path) -> tempfile.TemporaryDirectory:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, 'it is a folder')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryDirectory(prefix=f'.{path.name[:_NAME_LENGTH]}.', suffix='.tmp', dir=path.parent)
+
+
+def _publish(folder: Path, path: Path, fsync: bool) -> None:
+    """Move the files of a folder beside ``path``, ``path`` itself last."""
+    files = sorted(folder.iterdir(), key=lambda file: file.name == path.name)
+    for file in files if fsync else ():
+        _sync(file, os.O_RDWR)
+    for file in files:
+        os.replace(file, path.with_name(file.name))
+    if fsync and os.name == 'posix':  # elsewhere folders cannot be opened
+        _sync(path.parent, os.O_RDONLY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    number = os.open(path, flags)
+    try:
+        os.fsync(number)
     finally:
-        if temporary.exists():
-            temporary.unlink()
+        os.close(number)
+
+
+def _space_errno(error: Optional[BaseException]) -> Optional[int]:
+    """The number of an error for want of space, which may be what another one was raised for."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _NO_SPACE:
+            return error.errno
+        error = error.__cause__ or error.__context__
+    return None

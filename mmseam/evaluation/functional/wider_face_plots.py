@@ -1,11 +1,12 @@
 """Pictures of WIDER FACE results: precision over recall as on the benchmark's site, and AP by slice with intervals."""
-import os
 from pathlib import Path
 from typing import List, Mapping, Sequence, Tuple, Union
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from mmseam.utils.atomic_write import atomic_files
 
 from .wider_face import WIDERFaceResult
 from .wider_face_report import WIDERFaceRow
@@ -86,9 +87,6 @@ def _error_bars(rows: Sequence[WIDERFaceRow]) -> Union[None, Tuple[List[float], 
 
 
 def _save(figure: Figure, path: Union[str, Path]) -> None:
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{os.getpid()}.{path.name}')
     FigureCanvasAgg(figure)
-    figure.savefig(temporary, dpi=_DPI)
-    os.replace(temporary, path)
+    with atomic_files(path) as temporary:
+        figure.savefig(temporary, dpi=_DPI)

@@ -1,9 +1,7 @@
 """Tables and files of WIDER FACE results; one row is one subset of one method."""
 import csv
-import io
 import json
 import math
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
@@ -12,6 +10,8 @@ import numpy as np
 from rich import box
 from rich.markup import escape
 from rich.table import Table
+
+from mmseam.utils.atomic_write import atomic_write
 
 from .wider_face import WIDERFaceResult
 from .wider_face_bootstrap import PairedDifference, paired_difference, percentile_interval
@@ -149,11 +149,10 @@ def write_csv(path: Union[str, Path], rows: Sequence[WIDERFaceRow]) -> None:
         path (str or Path): File to write or replace.
         rows (Sequence[WIDERFaceRow]): Rows.
     """
-    text = io.StringIO(newline='')
-    writer = csv.DictWriter(text, fieldnames=list(WIDERFaceRow.__dataclass_fields__))
-    writer.writeheader()
-    writer.writerows(map(asdict, rows))
-    write_text(path, text.getvalue())
+    with atomic_write(path, newline='') as file:
+        writer = csv.DictWriter(file, fieldnames=list(WIDERFaceRow.__dataclass_fields__))
+        writer.writeheader()
+        writer.writerows(map(asdict, rows))
 
 
 def write_json(path: Union[str, Path],
@@ -176,7 +175,8 @@ def write_json(path: Union[str, Path],
         for method, by_subset in results.items()
     }
     content = dict(results=list(map(asdict, rows)), comparisons=list(map(asdict, comparisons)), curves=curves)
-    write_text(path, json.dumps(_without_nan(content), indent=1, allow_nan=False) + '\n')
+    with atomic_write(path, newline='') as file:
+        file.write(json.dumps(_without_nan(content), indent=1, allow_nan=False) + '\n')
 
 
 def _without_nan(value: Any) -> Any:
@@ -185,17 +185,3 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_nan(item) for item in value]
     return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def write_text(path: Union[str, Path], text: str) -> None:
-    """Write a text file as a whole or not at all, making its folder.
-
-    Args:
-        path (str or Path): File to write or replace.
-        text (str): Content, written as UTF-8.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
-    temporary.write_bytes(text.encode('utf-8'))
-    os.replace(temporary, path)

@@ -16,8 +16,8 @@ from mmseam.evaluation.functional import (
     select_faces,
 )
 from mmseam.evaluation.functional.wider_face_ground_truth import ATTRIBUTES
-from mmseam.evaluation.functional.wider_face_report import write_text
 from mmseam.registry import METRICS
+from mmseam.utils.atomic_write import atomic_write
 
 
 @METRICS.register_module()
@@ -134,4 +134,5 @@ def write_submission(folder: str, detections: Mapping[str, np.ndarray]) -> None:
     """
     for key, rows in detections.items():
         lines = [key.split('/')[-1], str(len(rows)), *(' '.join(repr(float(v)) for v in row) for row in rows)]
-        write_text(Path(folder, f'{key}.txt'), '\n'.join(lines) + '\n')
+        with atomic_write(Path(folder, f'{key}.txt'), newline='\n') as file:
+            file.write('\n'.join(lines) + '\n')
