@@ -1,0 +1,81 @@
+"""Stopping at a point where nothing is lost, on SIGINT (Ctrl-C) and SIGTERM (``kill``, Slurm, containers)."""
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+from typing import Iterator, NoReturn, Optional
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal has stopped the work after a complete step.
+
+    Args:
+        number (int): The signal.
+        kept (str): What has been done and where it is. Defaults to ''.
+    """
+
+    def __init__(self, number: int, kept: str = '') -> None:
+        name = signal.Signals(number).name
+        super().__init__(f'interrupted by {name}: {kept}' if kept else f'interrupted by {name}')
+        self.number = number
+
+    def exit(self) -> NoReturn:
+        """Print one line and end the process with the exit code that shells give to the signal."""
+        print(self, file=sys.stderr, flush=True)
+        sys.exit(128 + self.number)
+
+
+class StopRequest:
+    """Whether a signal has asked to stop.
+
+    Attributes:
+        number (int, optional): The first signal, or None as long as there was none.
+    """
+
+    def __init__(self) -> None:
+        self.number: Optional[int] = None
+
+    def note(self, number: int, _: object) -> None:
+        """Signal handler. A second Ctrl-C stops at once; a launcher may repeat SIGTERM, which changes nothing."""
+        if self.number is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.number = self.number or number
+
+    def check(self, kept: str = '') -> None:
+        """Stop here if a signal has asked for it.
+
+        Args:
+            kept (str): As of :class:`Interrupted`. Defaults to ''.
+
+        Raises:
+            Interrupted: It has.
+        """
+        if self.number is not None:
+            raise Interrupted(self.number, kept)
+
+
+@contextmanager
+def stop_request() -> Iterator[StopRequest]:
+    """Only note SIGINT and SIGTERM during the block, which calls :meth:`StopRequest.check` after each step.
+
+    Signals that are ignored (``nohup``) stay ignored. Outside of the main thread, which alone may handle signals, the
+    request is never set.
+
+    Yields:
+        StopRequest: The request.
+    """
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    earlier = {number: signal.getsignal(number) for number in SIGNALS}
+    earlier = {number: handler for number, handler in earlier.items() if handler not in (signal.SIG_IGN, None)}
+    for number in earlier:
+        signal.signal(number, request.note)
+    try:
+        yield request
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
