@@ -105,7 +105,7 @@ class SEAM(BaseModule):
         init_cfg (dict or list[dict], optional): Initialization config. Defaults to None.
 
     Raises:
-        ValueError: If ``kernel_size`` is even.
+        ValueError: If ``kernel_size`` is even, or a number is below 1.
     """
 
     def __init__(self,
@@ -118,6 +118,7 @@ class SEAM(BaseModule):
                  act_cfg: ConfigType = dict(type='GELU'),
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
+        _require_positive(in_channels=in_channels, depth=depth, kernel_size=kernel_size, reduction=reduction)
         self.body = nn.Sequential(
             *[ResidualSeparableConv(in_channels, kernel_size, norm_cfg, act_cfg) for _ in range(depth)])
         self.gate = ExponentialChannelGate(in_channels, reduction, identity_init)
@@ -175,8 +176,8 @@ class MultiSEAM(BaseModule):
         init_cfg (dict or list[dict], optional): Initialization config. Defaults to None.
 
     Raises:
-        ValueError: If ``kernel_size`` is even, ``patch_sizes`` is empty, or ``patch_groups`` does not divide
-            ``in_channels``.
+        ValueError: If ``kernel_size`` is even, ``patch_sizes`` is empty, ``patch_groups`` does not divide
+            ``in_channels``, or a number is below 1.
     """
 
     def __init__(self,
@@ -192,8 +193,11 @@ class MultiSEAM(BaseModule):
                  act_cfg: ConfigType = dict(type='SiLU', inplace=False),
                  init_cfg: OptMultiConfig = None) -> None:
         super().__init__(init_cfg)
+        _require_positive(in_channels=in_channels, depth=depth, kernel_size=kernel_size, reduction=reduction)
         if not patch_sizes:
             raise ValueError('patch_sizes must name at least one patch size, for example (3, 5, 7)')
+        for size in patch_sizes:
+            _require_positive(patch_sizes=size)
         groups = in_channels if patch_groups == 'depthwise' else patch_groups
         if not isinstance(groups, int) or groups < 1 or in_channels % groups:
             raise ValueError(
@@ -227,3 +231,9 @@ class MultiSEAM(BaseModule):
         share = 1 / (len(self.bodies) + 1)
         self.gate.absorb_affine(share * torch.cat([torch.ones_like(scales[:1]), scales]), share * shifts.sum(0))
         self.is_deployed = True
+
+
+def _require_positive(**numbers: int) -> None:
+    for name, number in numbers.items():
+        if not isinstance(number, int) or number < 1:
+            raise ValueError(f'{name}: whole numbers of at least 1, got {number!r}')
