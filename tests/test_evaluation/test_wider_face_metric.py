@@ -81,6 +81,25 @@ def test_official_lists_are_called_by_their_names(test_data):
     assert list(measured) == [f'wider_face/{name}' for name in names]
 
 
+def renamed(sample, path):
+    return dict(sample, img_path=path)
+
+
+def test_images_may_share_folder_and_name_where_nothing_goes_by_it(tmp_path):
+    first, second, third = samples()
+    expected, metric = WIDERFaceMetric(), WIDERFaceMetric()
+    expected.process({}, [first, second, third])
+    same = [renamed(first, 'a/images/1.jpg'), renamed(second, 'b/images/1.jpg'), renamed(third, 'b/images/1.png')]
+    metric.process({}, same)
+    assert metric.evaluate(size=3) == expected.evaluate(size=3)
+    for metric in (WIDERFaceMetric(submission_dir=str(tmp_path)),
+                   WIDERFaceMetric(submission_dir=str(tmp_path), format_only=True)):
+        metric.process({}, same)
+        with pytest.raises(ValueError, match=r'a/images/1.jpg and b/images/1.jpg have in common; rename one'):
+            metric.evaluate(size=3)
+    assert not list(tmp_path.iterdir())
+
+
 def test_format_only_writes_and_measures_nothing(tmp_path):
     metric = WIDERFaceMetric(submission_dir=str(tmp_path), format_only=True)
     sample = next(samples())

@@ -65,6 +65,24 @@ class WIDERFaceMetric(BaseMetric):
         self.submission_dir = submission_dir
         self.format_only = format_only
 
+    def check_images(self, paths: Sequence[str]) -> None:
+        """Check that images can be told apart where the official lists or a submission name them ``event/image``.
+
+        Args:
+            paths (Sequence[str]): Paths of all images of the set.
+
+        Raises:
+            ValueError: Two of them have the same last folder and name.
+        """
+        if self.ground_truth is None and self.submission_dir is None:
+            return
+        known: Dict[str, str] = {}
+        for path in paths:
+            other = known.setdefault(image_key(path), path)
+            if other != path:
+                raise ValueError('WIDERFaceMetric with gt_dir or submission_dir knows images by folder and name, which '
+                                 f'{other} and {path} have in common; rename one')
+
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Keep detections, and ground truth where the official one is not given.
 
@@ -78,7 +96,7 @@ class WIDERFaceMetric(BaseMetric):
             boxes = predicted['bboxes'].cpu().numpy().astype(np.float64)
             boxes[:, 2:] -= boxes[:, :2]
             scores = predicted['scores'].cpu().numpy()[:, None]
-            result = dict(key=image_key(sample['img_path']), detections=np.hstack([boxes, scores]))
+            result = dict(path=str(sample['img_path']), detections=np.hstack([boxes, scores]))
             if self.ground_truth is None and not self.format_only:
                 result.update(_faces_of(sample))
             self.results.append(result)
@@ -92,14 +110,22 @@ class WIDERFaceMetric(BaseMetric):
         Returns:
             dict[str, float]: AP in percent by subset, the hardest first so that ``save_best='auto'`` chooses by it,
             and by slice; NaN for a slice without faces. Empty if only the submission is written.
+
+        Raises:
+            ValueError: As of :meth:`check_images`.
         """
-        detections = {result['key']: result['detections'] for result in results}
+        self.check_images([result['path'] for result in results])
+        detections = {image_key(result['path']): result['detections'] for result in results}
         if self.submission_dir is not None:
             write_submission(self.submission_dir, detections)
             MMLogger.get_current_instance().info(f'{len(detections)} result files are in {self.submission_dir}')
         if self.format_only:
             return {}
-        truth = self.ground_truth or _derived_ground_truth(results)
+        truth = self.ground_truth
+        if truth is None:
+            # By place: outside of WIDER FACE, names such as `images/1` need not be unique.
+            truth = _derived_ground_truth(results)
+            detections = {str(i): result['detections'] for i, result in enumerate(results)}
         subsets = {**dict(reversed(truth.subsets.items())), **select_faces(truth, {text: text for text in self.slices})}
         return {name: 100 * result.ap for name, result in evaluate_wider_face(truth, detections, subsets).items()}
 
@@ -118,7 +144,7 @@ def _faces_of(sample: Mapping) -> dict:
 def _derived_ground_truth(results: Sequence[dict]) -> WIDERFaceGroundTruth:
     """Ground truth of the data set itself, with subsets by height."""
     attributes = {name: [result['attributes'][name] for result in results] for name in ATTRIBUTES}
-    truth = WIDERFaceGroundTruth.from_images([result['key'] for result in results],
+    truth = WIDERFaceGroundTruth.from_images([str(i) for i in range(len(results))],
                                              [result['faces'] for result in results], attributes=attributes)
     truth.subsets.update(select_faces(truth, DERIVED_SUBSETS))
     return truth
