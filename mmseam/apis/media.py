@@ -55,11 +55,14 @@ def write_image(path: Path, image: np.ndarray) -> None:
         image (np.ndarray): Pixels (H, W, 3), BGR.
 
     Raises:
-        ValueError: OpenCV writes no such format.
+        ValueError: OpenCV writes no such format, or not this image in it.
     """
     if not cv2.haveImageWriter(f'image{path.suffix}'):
         raise ValueError(f'{path}: OpenCV cannot write {path.suffix or "files without a suffix"}; use .jpg or .png')
-    _, content = cv2.imencode(path.suffix, image)
+    is_encoded, content = cv2.imencode(path.suffix, image)
+    if not is_encoded:
+        raise ValueError(f'{path}: OpenCV cannot write {image.shape[1]} x {image.shape[0]} pixels in colour as '
+                         f'{path.suffix}; use .png')
     with atomic_write(path, 'wb') as file:
         file.write(content.tobytes())
 

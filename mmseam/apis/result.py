@@ -1,9 +1,10 @@
 """What a detector found in an image."""
 import dataclasses
 import json
+import operator
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Sequence, SupportsIndex, Tuple, Union
 
 import numpy as np
 
@@ -43,9 +44,20 @@ class DetectionResult:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def __getitem__(self, which: Union[int, slice, np.ndarray]) -> 'DetectionResult':
-        """Some of the detections: ``result[0]``, ``result[:5]``, ``result[result.scores > .5]``."""
-        which = slice(which, which + 1 or None) if isinstance(which, int) else which
+    def __getitem__(self, which: Union[SupportsIndex, slice, Sequence, np.ndarray]) -> 'DetectionResult':
+        """Some of the detections: ``result[0]``, ``result[:5]``, ``result[result.scores > .5]``.
+
+        Raises:
+            IndexError: There is no such detection.
+        """
+        try:
+            place = operator.index(which)  # whole numbers of every kind, NumPy's and PyTorch's too
+        except TypeError:
+            pass
+        else:
+            if not -len(self) <= place < len(self):
+                raise IndexError(f'there is no detection {place}: {self.name} has {len(self)}')
+            which = slice(place, place + 1 or None)
         return dataclasses.replace(self, boxes=self.boxes[which], scores=self.scores[which], labels=self.labels[which])
 
     def __repr__(self) -> str:

@@ -40,6 +40,25 @@ def test_each_worker_has_its_share_of_the_cores():
     assert torch.get_num_threads() == 2
 
 
+def test_overlapping_iterations_restore_the_threads():
+    def start():
+        results = map_in_order(slow_first, range(8), 2, 2)
+        next(results)
+        return results
+
+    first, second = start(), start()
+    list(first)
+    list(second)
+    assert torch.get_num_threads() == 2
+    first, found = start(), []
+    elsewhere = threading.Thread(target=lambda: found.extend((list(start()), torch.get_num_threads())))
+    elsewhere.start()  # while the workers of `first` have set the number for new threads
+    elsewhere.join()
+    assert found[1] == 2
+    first.close()
+    assert torch.get_num_threads() == 2
+
+
 def test_items_are_taken_when_they_are_needed():
     taken = []
 

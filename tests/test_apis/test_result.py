@@ -4,6 +4,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from mmseam.apis import DetectionResult
 
@@ -28,7 +29,8 @@ def test_words():
 
 
 @pytest.mark.parametrize('which, names', [
-    (0, ['dog']), (-1, ['dog']), (1, ['cat']), (slice(2), ['dog', 'cat']), ([2, 0], ['dog', 'dog']), (5, []),
+    (0, ['dog']), (-1, ['dog']), (1, ['cat']), (slice(2), ['dog', 'cat']), ([2, 0], ['dog', 'dog']), (slice(3, 9), []),
+    (np.argmax(BOXES[:, 0]), ['cat']), (torch.tensor(-3), ['dog']), (np.array([1]), ['cat']),
     (np.array([False, True, True]), ['cat', 'dog'])
 ], ids=str)
 def test_choice(which, names):
@@ -36,6 +38,13 @@ def test_choice(which, names):
     assert chosen.names == names
     assert len(chosen) == len(names) == len(chosen.boxes) == len(chosen.labels)
     assert chosen.name == 'pets.jpg'
+
+
+@pytest.mark.parametrize('which', [3, -4, np.int64(3)])
+def test_a_detection_that_is_not_there_is_an_error(which):
+    with pytest.raises(IndexError, match='no detection -?[34]: pets.jpg has 3'):
+        result()[which]
+    assert [one.names for one in result()] == [['dog'], ['cat'], ['dog']]  # and so an iteration ends
 
 
 def test_filter_takes_the_threshold_in():
@@ -102,6 +111,8 @@ def test_pictures_are_saved_in_the_format_of_the_suffix(tmp_path):
     np.testing.assert_array_equal(cv2.imread(str(path)), result().plot())
     with pytest.raises(ValueError, match='OpenCV cannot write'):
         result().save(tmp_path / 'drawn.txt')
+    with pytest.raises(ValueError, match='120 x 100 pixels in colour as .pgm; use .png'):
+        result().save(tmp_path / 'drawn.pgm')  # OpenCV only prints a message
     assert [file.name for file in tmp_path.rglob('*') if file.is_file()] == ['drawn.png']
 
 
