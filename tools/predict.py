@@ -42,6 +42,8 @@ def main() -> None:
     outputs = [path for path in (args.out_dir, args.json, args.csv) if path]
     if outputs:
         print('written:', ', '.join(outputs))
+    if summary.bad:
+        raise SystemExit(f'error: {len(summary.bad)} images could not be read or drawn; all others are in the results')
 
 
 if __name__ == '__main__':

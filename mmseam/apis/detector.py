@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
+import cv2
 from mmengine.fileio import load
 
 from mmseam.deploy.backends import is_exported
@@ -21,6 +22,7 @@ from .stop_watch import StopWatch
 
 MAX_WORKERS = 4  # each holds the maps of its images in memory
 MIN_BATCHES = 8  # for fewer it is not worth the second session of an exported model
+_THIN = 20  # times as long as wide; only such an image can vanish when it is resized
 
 
 class _Job(NamedTuple):
@@ -96,7 +98,7 @@ class Detector:
         if batch_size < 1:
             raise ValueError(f'batch_size must be at least 1, not {batch_size}')
         opened = source if isinstance(source, (ImageSource, VideoReader)) else open_source(source)
-        return self._stream(iter(opened), score_thr, batch_size, self._num_workers(opened, batch_size, workers))
+        return self._stream(opened, score_thr, batch_size, self._num_workers(opened, batch_size, workers))
 
     def _num_workers(self, source: Union[ImageSource, VideoReader], batch_size: int, workers: Optional[int]) -> int:
         cores = self.engine.cores
@@ -109,16 +111,17 @@ class Detector:
         is_short = source.total is not None and source.total < MIN_BATCHES * batch_size
         return 1 if is_short else min(MAX_WORKERS, cores)
 
-    def _stream(self, images: Iterator[SourceImage], score_thr: float, batch_size: int,
+    def _stream(self, source: Union[ImageSource, VideoReader], score_thr: float, batch_size: int,
                 workers: int) -> Iterator[DetectionResult]:
         run = self.engine.forward if workers == 1 else self.engine.parallel_forward(workers)
         detect = partial(self._detect, run, score_thr)
-        found = map_in_order(detect, self._prepare(images, batch_size), workers, self.engine.cores)
+        found = map_in_order(detect, self._prepare(source, batch_size), workers, self.engine.cores)
         with closing(found):
             for results in found:
                 yield from results
 
-    def _prepare(self, images: Iterator[SourceImage], batch_size: int) -> Iterator[_Job]:
+    def _prepare(self, source: Union[ImageSource, VideoReader], batch_size: int) -> Iterator[_Job]:
+        images = self._resizable(source)
         while True:
             watch = StopWatch(self.engine.device)
             batch = watch('load', lambda: list(islice(images, batch_size)))
@@ -126,6 +129,25 @@ class Detector:
                 return
             prepare = partial(self.engine.preparation, [image.image for image in batch])
             yield _Job(batch, watch('preprocess', prepare), watch)
+
+    def _resizable(self, source: Union[ImageSource, VideoReader]) -> Iterator[SourceImage]:
+        """The images of a source without files that are too thin to be resized: OpenCV makes no image of height 0."""
+        for image in source:
+            height, width = image.image.shape[:2]
+            if max(height, width) < _THIN * min(height, width) or self._can_prepare(image):
+                yield image
+                continue
+            reason = f'{image.name}: {width} x {height} pixels are too thin to be resized for the network'
+            if not isinstance(source, ImageSource) or image.path is None:
+                raise ValueError(reason)
+            source.leave_out(reason)
+
+    def _can_prepare(self, image: SourceImage) -> bool:
+        try:
+            self.engine.preparation([image.image])
+        except cv2.error:
+            return False
+        return True
 
     def _detect(self, run: Callable[[ImageBatch], Any], score_thr: float, job: _Job) -> List[DetectionResult]:
         engine, watch, images = self.engine, job.watch, job.images

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
+import cv2
 from tqdm import tqdm
 
 from .detector import load_detector
@@ -13,13 +14,15 @@ from .result import DetectionResult
 from .result_files import csv_file, json_file
 from .sources import ImageSource, open_source
 
+_NAMED = 20  # bad images in the summary
+
 
 class PredictionSummary(NamedTuple):
     """What :func:`predict` did.
 
     Args:
         written (List[Path]): The drawn images, or the video.
-        bad (List[str]): Why images could not be read, each with the file's name.
+        bad (List[str]): Why images could not be read or drawn, each with the file's name.
         num_images (int): Images or video frames that were predicted on.
         num_detections (Dict[str, int]): Detections by class name, most frequent first.
         milliseconds (Dict[str, float]): Mean time of an image by stage: those of ``DetectionResult.speed``, which may
@@ -40,7 +43,9 @@ class PredictionSummary(NamedTuple):
             stages = ', '.join(f'{stage} {mean:.1f}' for stage, mean in self.milliseconds.items())
             lines.append(f'ms an image: {stages}; {self.num_images / self.seconds:.1f} images per second')
         if self.bad:
-            lines.append('\n- '.join([f'{len(self.bad)} images could not be read:', *self.bad]))
+            more = [f'and {len(self.bad) - _NAMED} more'] if len(self.bad) > _NAMED else []
+            title = f'{len(self.bad)} images could not be read or drawn:'
+            lines.append('\n- '.join([title, *self.bad[:_NAMED], *more]))
         return '\n'.join(lines)
 
 
@@ -74,17 +79,18 @@ def predict(source: Union[str, Path, int],
         workers (int, optional): Forward passes at the same time, see :meth:`Detector.stream`. Defaults to None.
 
     Returns:
-        PredictionSummary: Files, counts and times. An image that cannot be read is left out and named there.
+        PredictionSummary: Files, counts and times. An image that cannot be read, or whose picture cannot be written, is
+        named there; it changes nothing for the others.
 
     Raises:
         FileNotFoundError: There is no source, no image in it, or no checkpoint.
-        ValueError: The source is of no known kind, or lies in ``out_dir``; or as of ``load_detector``.
+        ValueError: The source is of no known kind, or a result would overwrite it; or as of ``load_detector``.
         OSError: The video cannot be read or written.
     """
     out_dir = Path(out_dir) if out_dir else None
     opened = open_source(source, out_dir, report=tqdm.write)
-    if out_dir and opened.root and opened.root.resolve() == out_dir.resolve():
-        raise ValueError(f'the results would overwrite what is in {out_dir}; choose another folder for them')
+    if out_dir:
+        _refuse_to_overwrite(opened, out_dir)
     detector = load_detector(model, checkpoint, device, rect)
     with ExitStack() as stack:
         sinks = [stack.enter_context(open_file(path))
@@ -123,13 +129,32 @@ def _pictures(source: Union[ImageSource, VideoReader], out_dir: Path, written: L
               stack: ExitStack) -> Callable[[DetectionResult], object]:
     """What draws a result and writes it as an image or as the next frame."""
     if isinstance(source, VideoReader):
-        written.append(out_dir / f'{source.path.stem if source.path else source.name.replace(" ", "_")}.mp4')
+        written.append(_video_path(source, out_dir))
         video = stack.enter_context(VideoWriter(written[0], source.fps, source.size))
         return lambda result: video.write(result.plot())
 
     def write(result: DetectionResult) -> None:
-        path = out_dir / result.path.resolve().relative_to(source.root.resolve())
-        written.append(path)
-        write_image(path, result.plot())
+        path = out_dir / source.relative_path(result.path)
+        try:
+            write_image(path, result.plot())
+        except (OSError, ValueError, cv2.error) as error:
+            source.bad.append(f'{result.path}: {error}')
+        else:
+            written.append(path)
 
     return write
+
+
+def _video_path(source: VideoReader, out_dir: Path) -> Path:
+    return out_dir / f'{source.path.stem if source.path else source.name.replace(" ", "_")}.mp4'
+
+
+def _refuse_to_overwrite(source: Union[ImageSource, VideoReader], out_dir: Path) -> None:
+    """Check that nothing takes the place of a file of the source, also by way of links."""
+    if isinstance(source, VideoReader):
+        originals, targets = {source.path and source.path.resolve()}, [_video_path(source, out_dir)]
+    else:
+        originals = {path.resolve() for path in source.paths}
+        targets = [out_dir / source.relative_path(path) for path in source.paths]
+    if any(target.resolve() in originals for target in targets):
+        raise ValueError(f'the results would overwrite what is in {out_dir}; choose another folder for them')

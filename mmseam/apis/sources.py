@@ -24,15 +24,15 @@ class ImageSource:
     Attributes:
         root (Path, optional): Folder that holds the files; None where there are none.
         total (int): Number of images, the unreadable ones included.
-        bad (List[str]): Why images could not be read, each with the file's name; complete after the iteration.
+        bad (List[str]): Why images could not be used, each with the file's name; complete after the iteration.
     """
 
     def __init__(self, items: Sequence[Union[Path, np.ndarray, Image.Image]], root: Optional[Path] = None,
                  report: Callable[[str], Any] = warnings.warn) -> None:
         self.total = len(items)
-        self.root = root or _common_folder([item for item in items if isinstance(item, Path)])
-        self.bad: List[str] = []
         self._items = items
+        self.root = root or _common_folder(self.paths)
+        self.bad: List[str] = []
         self._report = report
 
     def __iter__(self) -> Iterator[SourceImage]:
@@ -44,10 +44,23 @@ class ImageSource:
             try:
                 image = read_image(item)
             except OSError as error:
-                self.bad.append(str(error))
-                self._report(f'left out: {error}')
+                self.leave_out(str(error))
             else:
                 yield SourceImage(image, str(item), item)
+
+    @property
+    def paths(self) -> List[Path]:
+        """The files among the images."""
+        return [item for item in self._items if isinstance(item, Path)]
+
+    def relative_path(self, path: Path) -> Path:
+        """Path of a file of this source below :attr:`root`; links are not followed, they may lead anywhere."""
+        return Path(os.path.relpath(os.path.abspath(path), os.path.abspath(self.root)))
+
+    def leave_out(self, reason: str) -> None:
+        """Note and report that an image of the source cannot be used; the reason names it."""
+        self.bad.append(reason)
+        self._report(f'left out: {reason}')
 
 
 def open_source(source: Any, leave_out: Optional[Path] = None,
@@ -143,4 +156,5 @@ def _find_images(path: Path, leave_out: Optional[Path]) -> List[Path]:
 
 
 def _common_folder(paths: List[Path]) -> Optional[Path]:
-    return Path(os.path.commonpath([path.resolve().parent for path in paths])) if paths else None
+    # Links are not followed: what they lead to may lie anywhere.
+    return Path(os.path.commonpath([os.path.abspath(path.parent) for path in paths])) if paths else None

@@ -140,12 +140,13 @@ def pictures(config, tmp_path) -> Path:
 def test_predict_on_a_folder(config, trained, pictures, tmp_path):
     text = run_tool('predict.py', pictures, config, trained / 'epoch_1.pth', '--out-dir', tmp_path / 'out', '--csv',
                     tmp_path / 'found.csv', '--json', tmp_path / 'new' / 'found.json', '--batch-size', 3,
-                    '--score-thr', 0)
+                    '--score-thr', 0, succeeds=False)
+    assert text.endswith('error: 1 images could not be read or drawn; all others are in the results\n')
     assert f'{NUM_IMAGES} images or frames; found: face ' in text
     stages = ', '.join(rf'{stage} [\d.]+' for stage in ('load', 'preprocess', 'forward', 'postprocess', 'write'))
     assert re.search(rf'ms an image: {stages}; [\d.]+ images per second', text)
     broken = pictures / '0--Noise' / 'broken.jpg'
-    assert f'1 images could not be read:\n- {broken}: the JPEG file is truncated' in text
+    assert f'1 images could not be read or drawn:\n- {broken}: the JPEG file is truncated' in text
     found = sorted(path.relative_to(tmp_path / 'out') for path in (tmp_path / 'out').rglob('*') if path.is_file())
     assert found == [Path('0--Noise', f'noise_{i}.jpg') for i in range(NUM_IMAGES)]
     images = json.loads((tmp_path / 'new' / 'found.json').read_text())
@@ -159,6 +160,38 @@ def test_predict_on_a_folder(config, trained, pictures, tmp_path):
     assert [(row['image'], row['name'], float(row['score']), [float(row[side]) for side in ('x1', 'y1', 'x2', 'y2')])
             for row in rows] == expected
     assert f'found: face {len(expected)}\n' in text
+
+
+def test_predict_on_links_to_images_elsewhere(config, trained, tmp_path):
+    images = config.parent / 'data' / 'WIDER_val' / 'images' / '0--Noise'
+    for folder in ('links', 'links/below'):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / 'link.jpg').symlink_to(images / 'noise_0.jpg')
+    (tmp_path / 'links' / 'other.jpg').symlink_to(tmp_path / 'real.jpg')
+    shutil.copy(images / 'noise_1.jpg', tmp_path / 'real.jpg')
+    summary = predict(tmp_path / 'links', config, trained / 'epoch_1.pth', tmp_path / 'out', device='cpu')
+    expected = ['below/link.jpg', 'link.jpg', 'other.jpg']
+    assert [path.relative_to(tmp_path / 'out').as_posix() for path in summary.written] == expected
+    assert all(path.is_file() and not path.is_symlink() for path in summary.written)
+    (tmp_path / 'links' / 'real.jpg').symlink_to(tmp_path / 'real.jpg')
+    for source in (tmp_path / 'links', f'{tmp_path}/links/*.jpg'):
+        with pytest.raises(ValueError, match='would overwrite'):
+            predict(source, config, trained / 'epoch_1.pth', tmp_path)
+
+
+def test_an_image_that_fails_is_named_and_the_others_are_kept(config, trained, tmp_path):
+    (tmp_path / 'images').mkdir()
+    for name, size in (('a.jpg', (64, 96)), ('thin.png', (1, 4000)), ('x.pgm', (64, 96)), ('z.jpg', (64, 96))):
+        cv2.imwrite(str(tmp_path / 'images' / name), np.full(size, 99, np.uint8))
+    summary = predict(tmp_path / 'images', config, trained / 'epoch_1.pth', tmp_path / 'out', score_thr=0.0,
+                      device='cpu', batch_size=4, json_path=tmp_path / 'a.json', csv_path=tmp_path / 'a.csv')
+    assert [path.name for path in summary.written] == ['a.jpg', 'z.jpg']
+    thin, pgm = summary.bad
+    assert thin == f'{tmp_path}/images/thin.png: 4000 x 1 pixels are too thin to be resized for the network'
+    assert pgm.startswith(f'{tmp_path}/images/x.pgm: ') and 'OpenCV cannot write' in pgm
+    found = [Path(image['image']).name for image in json.loads((tmp_path / 'a.json').read_text())]
+    assert found == ['a.jpg', 'x.pgm', 'z.jpg']
+    assert len((tmp_path / 'a.csv').read_text().splitlines()) == 1 + sum(summary.num_detections.values())
 
 
 def test_predict_by_an_exported_file(pictures, tmp_path):
