@@ -81,7 +81,8 @@ def open_source(source: Any, leave_out: Optional[Path] = None,
 
     Raises:
         FileNotFoundError: There is no such file or folder, or no image in it.
-        ValueError: A file is of no known kind, or an array has no known shape or is not of uint8.
+        ValueError: A file is of no known kind, an array has no known shape or is not of uint8, or a PIL image holds
+            numbers of no defined range (modes ``I`` and ``F``).
         TypeError: The source is nothing of the above.
         OSError: OpenCV cannot read the video or the webcam.
     """
@@ -103,13 +104,16 @@ def to_bgr(image: Union[np.ndarray, Image.Image]) -> np.ndarray:
 
     Args:
         image (np.ndarray | PIL.Image.Image): As of :func:`open_source`; a PIL image is turned as its EXIF orientation
-            says.
+            says, and one of 16 bits keeps the upper eight, as files do.
 
     Returns:
         np.ndarray: Pixels (H, W, 3), BGR, uint8; the array itself if it is of that kind.
     """
     if isinstance(image, Image.Image):
-        return np.ascontiguousarray(np.asarray(ImageOps.exif_transpose(image).convert('RGB'))[..., ::-1])
+        upright = ImageOps.exif_transpose(image)
+        if not _has_16_bits(image):
+            return np.ascontiguousarray(np.asarray(upright.convert('RGB'))[..., ::-1])
+        image = (np.asarray(upright) >> 8).astype(np.uint8)  # convert() would turn all from 255 up into white
     if image.ndim == 3 and image.shape[2] == 3:
         return image
     return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR if image.ndim == 2 else cv2.COLOR_BGRA2BGR)
@@ -120,6 +124,9 @@ def _expand(item: Any, leave_out: Optional[Path]) -> list:
     if isinstance(item, (str, Path)):
         return _find_images(Path(item), leave_out)
     if isinstance(item, Image.Image):
+        if item.mode in ('I', 'F') and not _has_16_bits(item):
+            raise ValueError(f'a PIL image of mode {item.mode} has no defined range of values; scale it to 0 to 255, '
+                             'and give an array of uint8')
         return [item]
     if not isinstance(item, np.ndarray):
         raise TypeError(f'{type(item).__name__} is no image; give a path, an array (H, W, 3) in BGR or a PIL image')
@@ -128,6 +135,11 @@ def _expand(item: Any, leave_out: Optional[Path]) -> list:
         raise ValueError(f'an array of shape {item.shape} and type {item.dtype} is no image; give (H, W, 3) in BGR, '
                          'uint8, and a list of arrays for several images')
     return [item]
+
+
+def _has_16_bits(image: Image.Image) -> bool:
+    """Whether its values go up to 65535; Pillow reads PGM files, older versions PNG files too, as 32-bit numbers."""
+    return image.mode.startswith('I;16') or (image.mode == 'I' and image.format in ('PNG', 'PPM'))
 
 
 def _find_images(path: Path, leave_out: Optional[Path]) -> List[Path]:

@@ -84,6 +84,19 @@ def test_pil_images_are_turned_as_files_are(tmp_path):
     np.testing.assert_array_equal(from_file.image, from_pil.image)
 
 
+@pytest.mark.parametrize('suffix', ['png', 'tif', 'pgm'])
+def test_pil_images_of_16_bits_have_the_pixels_of_their_files(tmp_path, suffix):
+    values = np.linspace(0, 65535, 48 * 64).round().astype(np.uint16).reshape(48, 64)
+    cv2.imwrite(str(tmp_path / f'deep.{suffix}'), values)
+    (from_file, ) = open_source(tmp_path / f'deep.{suffix}')
+    (from_pil, ) = open_source(Image.open(tmp_path / f'deep.{suffix}'))
+    np.testing.assert_array_equal(from_file.image, from_pil.image)
+    assert 126 < from_pil.image.mean() < 129
+    for order in ('<u2', '>u2'):  # modes I;16 and I;16B
+        (from_pil, ) = open_source(Image.fromarray(values.astype(order)))
+        np.testing.assert_array_equal(from_file.image, from_pil.image)
+
+
 def test_broken_images_are_named_and_left_out(folder):
     (folder / 'a.png').write_bytes(b'no picture')
     reports = []
@@ -109,6 +122,8 @@ def test_broken_images_are_named_and_left_out(folder):
     (np.zeros((2, 8, 8, 3), np.uint8), ValueError, r'shape \(2, 8, 8, 3\)'),
     (np.zeros((8, 8, 3)), ValueError, 'float64'),
     (np.zeros((0, 8, 3), np.uint8), ValueError, r'shape \(0, 8, 3\)'),
+    (Image.fromarray(np.zeros((8, 8), np.int32)), ValueError, 'mode I has no defined range'),
+    ([Image.fromarray(np.zeros((8, 8), np.float32))], ValueError, 'mode F has no defined range'),
     ([1.5], TypeError, 'float is no image'),
     (None, TypeError, 'NoneType is no image'),
 ], ids=str)
