@@ -119,7 +119,7 @@ def parse_benchmark_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
     if min(args.rounds, args.repeats) < 1:
         parser.error('--rounds and --repeats must be at least 1')
     if not args.threads:
-        from mmseam.deploy.backends.cpu_cores import available_cores
+        from mmseam.inference.backends.cpu_cores import available_cores
         args.threads = available_cores()
     return args
 
@@ -135,7 +135,7 @@ def peer_contender(args: argparse.Namespace, name: str, function: str, arguments
 
 def machine() -> dict:
     """What the figures hold for; the threads are in the contenders' facts."""
-    from mmseam.utils.processor_name import processor_name
+    from mmseam.analysis.processor_name import processor_name
     return dict(cpu=processor_name(), cores=os.cpu_count(), load_average=os.getloadavg()[0],
                 python=sys.version.split()[0])
 

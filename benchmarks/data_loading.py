@@ -43,13 +43,14 @@ def parse_args():
 # ======================== Contenders ========================
 def loader(folder, imgsz, workers, batch, number, pipeline):
     """Training pipeline of the WIDER FACE config, or the host's, on COCO."""
-    from mmseam.datasets import yolo_collate  # mmseam comes before any host package
-    from mmseam.registry import DATASETS  # isort: split
     import cv2
     import torch
     from loader_data import loading_run
     from mmengine.config import Config
     from mmengine.registry import DefaultScope
+
+    from mmseam.datasets import yolo_collate
+    from mmseam.registry import DATASETS
     torch.set_num_threads(1)
     cv2.setNumThreads(0)  # as the configs do, and Ultralytics
     if pipeline == OURS:

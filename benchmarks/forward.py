@@ -47,8 +47,8 @@ def network(size: str, head: str, form: str, imgsz: int, batch: int, device: str
     """The network in PyTorch."""
     import torch
 
-    from mmseam.deploy.export_model import ExportModel
-    from mmseam.utils.deploy import switch_to_deploy
+    from mmseam.export.export_model import ExportModel
+    from mmseam.models.fused import switch_to_deploy
     detector = build_detector(size, head, imgsz)
     images = torch.randn(batch, 3, imgsz, imgsz)
     if form != 'eager':
@@ -169,7 +169,7 @@ def add_limit(comparison, rows: dict, gflops: float) -> float:
 
 def measure(args, size: str, head: str, folder: Path) -> dict:
     """Compare the forms of one network."""
-    from mmseam.utils.model_complexity import model_complexity
+    from mmseam.analysis.complexity import model_complexity
     comparison = compare(list_contenders(args, size, head, folder), args.rounds, args.repeats, args.threads)
     reference = PEER if PEER in comparison.seconds else next(iter(comparison.seconds))
     rows = summary(comparison, reference, args.batch)

@@ -51,10 +51,10 @@ def build_detector(size: str, head: str, imgsz: int, images: Optional[object] = 
 
 def export_detector(detector, cfg, input_size: Tuple[int, int], dynamic: bool, path: str) -> None:
     """Write a detector, which takes its deploy form, to an ONNX file without NMS."""
-    from mmseam.deploy.export_model import ExportModel
-    from mmseam.deploy.exporters.onnx_exporter import export_onnx
-    from mmseam.deploy.metadata import ModelMetadata
-    from mmseam.utils.deploy import switch_to_deploy
+    from mmseam.export.export_model import ExportModel
+    from mmseam.export.exporters.onnx_exporter import export_onnx
+    from mmseam.inference.metadata import ModelMetadata
+    from mmseam.models.fused import switch_to_deploy
     metadata = ModelMetadata.from_config(cfg, input_size, dynamic)
     model = ExportModel(switch_to_deploy(detector), None if dynamic else metadata.input_size)
     export_onnx(model.eval(), metadata, Path(path))

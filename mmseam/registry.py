@@ -9,9 +9,10 @@ import mmyolo.registry as host
 from mmengine.registry import Registry
 
 
-def _child(parent: Registry, location: str) -> Registry:
+def _child(parent: Registry, location: str, *more: str) -> Registry:
     # A lookup that climbs to the parent does not import the parent's modules, so they are named here as well.
-    return Registry(parent.name, parent=parent, scope='mmseam', locations=[f'mmyolo.{location}', f'mmseam.{location}'])
+    locations = [f'mmyolo.{location}', f'mmseam.{location}', *more]
+    return Registry(parent.name, parent=parent, scope='mmseam', locations=locations)
 
 
 def _child_of_root(parent: Registry, location: str) -> Registry:
@@ -31,7 +32,7 @@ DATASETS = _child(host.DATASETS, 'datasets')
 DATA_SAMPLERS = _child(host.DATA_SAMPLERS, 'datasets')
 TRANSFORMS = _child(host.TRANSFORMS, 'datasets')
 
-MODELS = _child(host.MODELS, 'models')
+MODELS = _child(host.MODELS, 'models', 'mmseam.inference.exported_detector')
 MODEL_WRAPPERS = _child(host.MODEL_WRAPPERS, 'models')
 WEIGHT_INITIALIZERS = _child(host.WEIGHT_INITIALIZERS, 'models')
 TASK_UTILS = _child(host.TASK_UTILS, 'models')
@@ -48,4 +49,4 @@ VISBACKENDS = Registry(
 FUNCTIONS = _child_of_root(root.FUNCTIONS, 'mmseam.datasets')
 EVALUATOR = _child_of_root(root.EVALUATOR, 'mmseam.evaluation')
 LOG_PROCESSORS = _child_of_root(root.LOG_PROCESSORS, 'mmseam.engine')
-INFERENCERS = _child_of_root(root.INFERENCERS, 'mmseam.apis')
+INFERENCERS = _child_of_root(root.INFERENCERS, 'mmseam.inference')

@@ -30,3 +30,12 @@ def no_default_scope():
 def repo() -> Path:
     """Root of the checkout."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope='session')
+def metadata():
+    """Makes the metadata of an export of the small detector."""
+    from small_detector import METADATA
+
+    from mmseam.inference.metadata import ModelMetadata
+    return lambda **changes: ModelMetadata(**{**METADATA, **changes})

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mmseam.deploy.metadata import ModelMetadata
+from mmseam.inference.metadata import ModelMetadata
 
 BOXES = np.array([[8, 8, 24, 24], [9, 9, 25, 25], [40, 30, 60, 50]], np.float32)
 TEST_CFG = dict(multi_label=False, score_thr=0.1, nms_pre=100, nms=dict(type='nms', iou_threshold=0.5), max_per_img=10)

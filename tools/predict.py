@@ -31,7 +31,7 @@ def main() -> None:
     args = parse_args()
 
     import mmseam  # noqa: F401, I001  (before any host package)
-    from mmseam.apis.prediction import predict
+    from mmseam.inference.prediction import predict
 
     try:
         summary = predict(args.source, args.model, args.checkpoint, args.out_dir, args.score_thr, args.device,

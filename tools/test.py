@@ -40,11 +40,11 @@ def main() -> None:
     import mmseam  # noqa: F401, I001  (before any host package)
     from mmengine.evaluator import DumpResults
     from mmengine.runner import Runner
-    from mmseam.deploy.backends import ExportedModelError
+    from mmseam.inference.backends import ExportedModelError
     from mmseam.registry import RUNNERS
     from mmseam.utils.checkpoint_match import CheckpointMismatchError
     from mmseam.utils.config import ConfigError
-    from mmseam.utils.testing_options import load_test_config
+    from mmseam.apis.testing import load_test_config
 
     try:
         cfg = load_test_config(args)
@@ -55,8 +55,8 @@ def main() -> None:
     except (ConfigError, CheckpointMismatchError, ExportedModelError, FileNotFoundError) as error:
         raise SystemExit(f'error: {error}') from None
     if args.benchmark:
-        from mmseam.apis.benchmark import benchmark
-        from mmseam.apis.benchmark_report import print_report, write_report
+        from mmseam.analysis.benchmark.measure import benchmark
+        from mmseam.analysis.benchmark.report import print_report, write_report
         report = benchmark(runner, metrics)
         print_report(report)
         print(f'written: {write_report(report, runner.work_dir)}')

@@ -28,8 +28,8 @@ def main() -> None:
     import mmseam  # noqa: F401, I001  (before any host package)
     from mmengine.runner import Runner
     from mmseam.registry import RUNNERS
-    from mmseam.utils import training_options
-    from mmseam.utils.check_config import check_config
+    from mmseam.apis import training as training_options
+    from mmseam.analysis.check_config import check_config
     from mmseam.utils.checkpoint_match import CheckpointMismatchError
     from mmseam.utils.config import ConfigError, load_config, set_launcher
 

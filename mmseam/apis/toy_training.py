@@ -14,11 +14,10 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmseam.datasets.toy_faces import make_toy_faces
+from mmseam.inference.media import write_image
+from mmseam.inference.prediction import predict
 from mmseam.utils.atomic_write import atomic_write
 from mmseam.utils.config import load_config
-
-from .media import write_image
-from .prediction import predict
 
 CONFIG = 'yolo11_n_multiseam_fast_1xb8-8e_toyfaces'
 NUM_DRAWN = 24

@@ -1,8 +1,6 @@
 """Registration of everything at once."""
 import importlib
 
-from mmengine.registry import DefaultScope
-
 _PACKAGES = ('datasets', 'engine', 'evaluation', 'models')
 
 
@@ -13,6 +11,8 @@ def register_all_modules(init_default_scope: bool = True) -> None:
         init_default_scope (bool): Make ``mmseam`` the default scope, in which mmseam's and mmyolo's names need no
             prefix. Defaults to True.
     """
+    # Here, so that the helpers of this package can be imported without a framework, as the protocol does.
+    from mmengine.registry import DefaultScope
     from mmyolo.utils import register_all_modules as register_all_modules_of_mmyolo
     register_all_modules_of_mmyolo(init_default_scope=False)
     for name in _PACKAGES:

@@ -68,7 +68,7 @@ def test_training_clips_and_ignores(odd):
 
 def test_training_reports_what_it_left_out(odd, monkeypatch):
     lines = []
-    monkeypatch.setattr('mmseam.datasets.wider_face.print_log', lambda message, **_: lines.append(message))
+    monkeypatch.setattr('mmseam.datasets.wider_face.dataset.print_log', lambda message, **_: lines.append(message))
     WIDERFaceDataset(**odd, min_face_size=5)
     assert len(lines) == 1
     assert '10 faces; not trained on: 3 invalid or of zero size, 2 outside their image, 1 smaller than 5 px' in lines[0]

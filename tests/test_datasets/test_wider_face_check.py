@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from wider_face_files import face, truncate, write_image, write_wider_face
 
-from mmseam.datasets import wider_face_check
 from mmseam.datasets.toy_faces import make_toy_faces
-from mmseam.datasets.wider_face_check import check_wider_face
+from mmseam.datasets.wider_face import check as wider_face_check
+from mmseam.datasets.wider_face.check import check_wider_face
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = (1024, 60)

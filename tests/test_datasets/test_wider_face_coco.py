@@ -12,7 +12,7 @@ from pycocotools.coco import COCO
 from wider_face_files import face, write_wider_face
 
 from mmseam.datasets import WIDERFaceDataset
-from mmseam.datasets.wider_face_coco import convert_wider_face_split
+from mmseam.datasets.wider_face.to_coco import convert_wider_face_split
 
 pytestmark = pytest.mark.usefixtures('mmyolo_scope')
 FACES = {

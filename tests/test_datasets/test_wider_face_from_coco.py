@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from wider_face_files import annotation_text, face, write_wider_face
 
-from mmseam.datasets.wider_face_annotations import read_wider_face_annotations
-from mmseam.datasets.wider_face_coco import convert_wider_face_split, wider_face_to_coco
-from mmseam.datasets.wider_face_from_coco import (
+from mmseam.datasets.wider_face.annotations import read_wider_face_annotations
+from mmseam.datasets.wider_face.from_coco import (
     coco_to_wider_face,
     convert_coco_to_wider_face,
     format_wider_face_annotations,
 )
+from mmseam.datasets.wider_face.to_coco import convert_wider_face_split, wider_face_to_coco
 
 ROOT = Path(__file__).resolve().parents[2]
 FACES = {

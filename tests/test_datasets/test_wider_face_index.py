@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 from wider_face_files import annotation_text, face, truncate, write_image, write_wider_face
 
-from mmseam.datasets import image_files, load_wider_face_index, wider_face_index
+from mmseam.datasets import image_files, load_wider_face_index
 from mmseam.datasets.image_files import MISSING, UNREADABLE, read_image_size
+from mmseam.datasets.wider_face import index as wider_face_index
 
 IMAGES = {'e/a.jpg': [face(1, 2, 30, 40)], 'e/b.jpg': [], 'f/c.jpg': [face(5, 6, 7, 8), face(9, 9, 9, 9)]}
 

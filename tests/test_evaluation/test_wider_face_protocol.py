@@ -17,7 +17,7 @@ from mmseam.evaluation.functional import (
     read_detections,
     read_official_ground_truth,
 )
-from mmseam.evaluation.functional import wider_face_matching as matching
+from mmseam.evaluation.functional.wider_face import matching as matching
 
 # A coarse grid makes equal overlaps, equal boxes and overlaps of exactly 0.5 frequent.
 COORDINATE = st.integers(0, 6)
@@ -216,18 +216,19 @@ def test_official_keep_list_out_of_range_is_an_error(tmp_path):
 
 
 def test_needs_no_framework():
-    # Loaded beside its parents, which prepare the host packages, with every framework made impossible to import.
+    # The parent packages are stand-ins, since the real ones prepare the hosts, and every framework cannot be imported.
     code = '''
-import importlib.util, sys
-for name in ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmyolo', 'mmseam'):
+import sys, types
+for name in ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmyolo'):
     sys.modules[name] = None
-spec = importlib.util.spec_from_file_location('functional', sys.argv[1], submodule_search_locations=[sys.argv[2]])
-sys.modules['functional'] = module = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
-import functional.wider_face_plots, functional.wider_face_report
+for name, folder in (('mmseam', sys.argv[1]), ('mmseam.evaluation', sys.argv[1] + '/evaluation')):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = [folder]
+import mmseam.evaluation.functional as module
+import mmseam.evaluation.functional.wider_face.plots, mmseam.evaluation.functional.wider_face.report
 truth = module.WIDERFaceGroundTruth.from_images(['a'], [[[0, 0, 9, 9]]], {'all': [[True]]})
 print(module.evaluate_wider_face(truth, {'a': [[0, 0, 9, 9, 1.0]]})['all'].ap)
 '''
-    folder = Path(mmseam.__file__).parent / 'evaluation' / 'functional'
-    done = subprocess.run([sys.executable, '-c', code, folder / '__init__.py', folder], capture_output=True, text=True)
+    folder = Path(mmseam.__file__).parent
+    done = subprocess.run([sys.executable, '-c', code, folder], capture_output=True, text=True)
     assert done.stdout.strip() == '1.0', done.stderr

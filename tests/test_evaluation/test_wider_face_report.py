@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 
 from mmseam.evaluation.functional import WIDERFaceResult
-from mmseam.evaluation.functional.wider_face_plots import plot_precision_recall, plot_slices
-from mmseam.evaluation.functional.wider_face_report import (
+from mmseam.evaluation.functional.wider_face.plots import plot_precision_recall, plot_slices
+from mmseam.evaluation.functional.wider_face.report import (
     compare,
     comparison_table,
     results_table,

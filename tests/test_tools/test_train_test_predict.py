@@ -16,8 +16,8 @@ import torch
 from exported_models import write_onnx
 from tiny_training import NUM_IMAGES, write_tiny_training
 
-from mmseam.apis.media import VideoReader
-from mmseam.apis.prediction import predict
+from mmseam.inference.media import VideoReader
+from mmseam.inference.prediction import predict
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BASE = ROOT / 'configs/yolo11/yolo11_n_syncbn_fast_8xb16-250e_widerface.py'
@@ -258,7 +258,7 @@ def test_an_interrupt_ends_a_webcam_and_keeps_its_video(config, trained, tmp_pat
     writer.release()
     webcam = Webcam(tmp_path / 'clip.avi')
     webcam.is_webcam, webcam.path, webcam.root, webcam.name = True, None, None, 'webcam 0'
-    monkeypatch.setattr('mmseam.apis.prediction.open_source', lambda *args, **kwargs: webcam)
+    monkeypatch.setattr('mmseam.inference.prediction.open_source', lambda *args, **kwargs: webcam)
     summary = predict(0, config, trained / 'epoch_1.pth', tmp_path / 'out', device='cpu')
     assert summary.num_images == 2
     assert summary.written == [tmp_path / 'out' / 'webcam_0.mp4']
@@ -269,7 +269,7 @@ def test_a_failure_leaves_no_files(config, trained, tmp_path, monkeypatch):
     def fail(*_):
         raise RuntimeError('disk full')
 
-    monkeypatch.setattr('mmseam.apis.prediction.write_image', fail)
+    monkeypatch.setattr('mmseam.inference.prediction.write_image', fail)
     source = config.parent / 'data' / 'WIDER_val' / 'images'
     with pytest.raises(RuntimeError, match='disk full'):
         predict(source, config, trained / 'epoch_1.pth', tmp_path / 'out', device='cpu',

@@ -3,7 +3,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmseam.utils import testing_options, training_options
+from mmseam.apis import testing as testing_options
+from mmseam.apis import training as training_options
 from mmseam.utils.config import ConfigError, find_config, load_config, parse_overrides, set_launcher
 
 NAME = 'yolo11_n_multiseam_syncbn_fast_8xb16-250e_widerface'

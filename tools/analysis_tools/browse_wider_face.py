@@ -29,7 +29,7 @@ def main() -> None:
     args = parse_args()
 
     import mmseam  # noqa: F401, I001  (before any host package)
-    from mmseam.apis.wider_face_browser import browse_wider_face
+    from mmseam.analysis.wider_face_browser import browse_wider_face
 
     try:
         written = browse_wider_face(args.root, args.split, args.out_dir, args.num, args.filter, args.show)

@@ -25,9 +25,9 @@ def main() -> None:
     from dataclasses import asdict
     from rich.table import Table
     from tqdm import tqdm
-    from mmseam.datasets.wider_face_check import check_wider_face
+    from mmseam.datasets.wider_face.check import check_wider_face
     from mmseam.utils.atomic_write import atomic_write
-    from mmseam.utils.console import wide_console
+    from mmseam.analysis.console import wide_console
 
     findings = []
     for split in args.split:

@@ -91,7 +91,7 @@ def evaluate(args, truth, subsets, advance):
 
 def draw(folder, results, rows, truth):
     """Curves of each subset of the ground truth; all slices in one picture."""
-    from mmseam.evaluation.functional.wider_face_plots import plot_precision_recall, plot_slices
+    from mmseam.evaluation.functional.wider_face.plots import plot_precision_recall, plot_slices
     slices = [row for row in rows if row.subset not in truth.subsets]
     for suffix in ('.png', '.pdf'):
         for subset in truth.subsets:
@@ -111,7 +111,7 @@ def run(args, console):
         read_official_ground_truth,
         select_faces,
     )
-    from mmseam.evaluation.functional.wider_face_report import (
+    from mmseam.evaluation.functional.wider_face.report import (
         compare,
         comparison_table,
         results_table,

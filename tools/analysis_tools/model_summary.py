@@ -18,8 +18,8 @@ def main() -> None:
 
     import mmseam  # noqa: F401, I001  (before any host package)
     from mmseam.utils.config import ConfigError, load_config
-    from mmseam.utils.model_complexity import model_complexity
-    from mmseam.utils.model_complexity_report import print_layers, write_layers
+    from mmseam.analysis.complexity import model_complexity
+    from mmseam.analysis.complexity_report import print_layers, write_layers
 
     try:
         complexity = model_complexity(load_config(args.config, args.cfg_options), args.img_size, args.num_classes)

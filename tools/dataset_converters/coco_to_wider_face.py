@@ -13,7 +13,7 @@ def main() -> None:
     args = parse_args()
 
     import mmseam  # noqa: F401, I001  (before any host package)
-    from mmseam.datasets.wider_face_from_coco import convert_coco_to_wider_face
+    from mmseam.datasets.wider_face.from_coco import convert_coco_to_wider_face
 
     try:
         images, faces = convert_coco_to_wider_face(args.json_file, args.out_file)

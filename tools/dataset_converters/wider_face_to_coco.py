@@ -18,7 +18,7 @@ def main() -> None:
 
     import mmseam  # noqa: F401, I001  (before any host package)
     from pathlib import Path
-    from mmseam.datasets.wider_face_coco import convert_wider_face_split
+    from mmseam.datasets.wider_face.to_coco import convert_wider_face_split
 
     root = Path(args.root)
     out = Path(args.out) if args.out else root / 'annotations'

@@ -44,7 +44,7 @@ def main() -> None:
     args = parse_args()
 
     import mmseam  # noqa: F401, I001  (before any host package)
-    from mmseam.deploy.export_run import ExportOptions, run_export
+    from mmseam.apis.exporting import ExportOptions, run_export
 
     out_file = args.out or args.checkpoint.rsplit('.', 1)[0] + _SUFFIXES[args.format]
     options = ExportOptions(

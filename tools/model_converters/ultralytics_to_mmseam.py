@@ -18,7 +18,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    from mmseam.convert.conversion import convert  # heavy imports come after --help
+    from mmseam.convert.conversion import convert
     try:
         report = convert(args.src, args.dst, args.config)
     except (OSError, ValueError) as error:

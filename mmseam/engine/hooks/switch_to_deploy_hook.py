@@ -5,8 +5,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmyolo.engine.hooks import SwitchToDeployHook as _SwitchToDeployHook
 
+from mmseam.models.fused import switch_to_deploy
 from mmseam.registry import HOOKS
-from mmseam.utils.deploy import switch_to_deploy
 
 
 @HOOKS.register_module()

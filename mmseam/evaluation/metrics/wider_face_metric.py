@@ -6,7 +6,11 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
-from mmseam.evaluation.functional import (
+from mmseam.evaluation.functional.wider_face.ground_truth import ATTRIBUTES
+from mmseam.registry import METRICS
+from mmseam.utils.atomic_write import atomic_write
+
+from ..functional import (
     DERIVED_SUBSETS,
     STANDARD_SLICES,
     WIDERFaceGroundTruth,
@@ -15,9 +19,6 @@ from mmseam.evaluation.functional import (
     read_official_ground_truth,
     select_faces,
 )
-from mmseam.evaluation.functional.wider_face_ground_truth import ATTRIBUTES
-from mmseam.registry import METRICS
-from mmseam.utils.atomic_write import atomic_write
 
 
 @METRICS.register_module()

@@ -10,7 +10,9 @@ from mmyolo.models.utils import make_divisible, make_round
 
 from mmseam.registry import MODELS
 
-from ..layers import C2PSA, C3k2, build_attention, reset_parameters_of_children
+from ..layers import C2PSA, C3k2
+from ..plugins import build_attention
+from ..utils import reset_parameters_of_children
 
 
 @MODELS.register_module()

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from mmseam.registry import MODELS
 
-from ..layers import GatedPredictor, build_attention
-from .paired_branches import PairedBranches
+from ..fused import GatedPredictor, PairedBranches
+from ..plugins import build_attention
 from .yolo11_head import YOLO11HeadModule
 
 

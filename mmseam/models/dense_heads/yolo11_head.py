@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmseam.registry import MODELS
 
-from ..layers import reset_parameters_of_children
+from ..utils import reset_parameters_of_children
 
 
 @MODELS.register_module()

@@ -7,7 +7,7 @@ from mmdet.utils import ConfigType, OptMultiConfig
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from .block_conv import BlockConv
+from ..fused.block_conv import BlockConv
 
 
 class PSAAttention(BaseModule):

@@ -8,7 +8,7 @@ from mmyolo.models.layers import CSPLayerWithTwoConv
 from mmyolo.models.layers.yolo_bricks import DarknetBottleneck
 from torch import Tensor
 
-from .block_conv import BlockConv
+from ..fused.block_conv import BlockConv
 
 
 def _bottleneck(channels: int, expansion: float, add_identity: bool, norm_cfg: ConfigType,

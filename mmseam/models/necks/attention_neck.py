@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmseam.registry import MODELS
 
-from ..layers import build_attention
+from ..plugins import build_attention
 
 
 @MODELS.register_module()

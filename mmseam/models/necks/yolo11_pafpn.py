@@ -10,7 +10,8 @@ from torch import Tensor
 
 from mmseam.registry import MODELS
 
-from ..layers import C3k2, reset_parameters_of_children
+from ..layers import C3k2
+from ..utils import reset_parameters_of_children
 
 
 @MODELS.register_module()

@@ -1,0 +1,1 @@
+"""Measure models and data: complexity, latency, benchmark reports, config checks, dataset browsing."""

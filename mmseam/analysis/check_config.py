@@ -1,0 +1,89 @@
+"""Contradictions between the parts of a config, found before anything is built."""
+from pathlib import Path
+from typing import Iterator, List, Optional, Tuple
+
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import DefaultScope
+
+from mmseam.registry import DATASETS
+from mmseam.utils.config import ConfigError
+
+from .layer_widths import check_widths
+
+_LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+
+
+def check_config(cfg: Config) -> None:
+    """Check that the numbers of classes and the widths of a detector's parts fit each other.
+
+    What it cannot know, such as the widths of other detectors than YOLO11, it passes over.
+
+    Args:
+        cfg (Config): The config.
+
+    Raises:
+        ConfigError: Something does not fit; the message names both keys, their values, and how to mend it.
+    """
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmyolo')):
+        problems = [*_check_classes(cfg), *check_widths(cfg.get('model', {}))]
+    if problems:
+        raise ConfigError('the config contradicts itself:' + ''.join(f'\n- {problem}' for problem in problems))
+
+
+def _check_classes(cfg: Config) -> Iterator[str]:
+    head = _head_classes(cfg.get('model', {}))
+    if head is None:
+        return
+    key, number = head
+    assigner = (cfg.model.get('train_cfg') or {}).get('assigner', {}).get('num_classes', number)
+    if assigner != number:
+        yield (f'{key} is {number}, but model.train_cfg.assigner.num_classes is {assigner}; set both to the number '
+               'of classes')
+    for loader in _LOADERS:
+        for name, dataset in _datasets(f'{loader}.dataset', (cfg.get(loader) or {}).get('dataset')):
+            yield from _check_dataset(name, dataset, key, number)
+
+
+def _check_dataset(name: str, dataset: ConfigDict, key: str, number: int) -> Iterator[str]:
+    classes = _class_names(dataset)
+    if isinstance(classes, str):
+        if Path(classes).is_file():  # MMEngine reads the names from there
+            return
+        yield (f'{name}.metainfo.classes is the text {classes!r}, not a tuple of names; for a single class write '
+               f'({classes!r}, ), with the comma')
+    elif classes is not None and len(classes) != number:
+        shown = ', '.join(map(str, classes[:3])) + (', …' if len(classes) > 3 else '')
+        yield (f'{key} is {number}, but {name} ({dataset.type}) has {len(classes)} classes ({shown}); set {key} and '
+               f'model.train_cfg.assigner.num_classes to {len(classes)}, or {name}.metainfo.classes to your {number}')
+
+
+def _head_classes(model: ConfigDict) -> Optional[Tuple[str, int]]:
+    """Key and value of the number of classes of a one-stage or two-stage detector."""
+    for path in ('bbox_head.head_module', 'bbox_head', 'roi_head.bbox_head'):
+        part = model
+        for name in path.split('.'):
+            part = part.get(name) if isinstance(part, dict) else None
+        if isinstance(part, dict) and isinstance(part.get('num_classes'), int):
+            return f'model.{path}.num_classes', part['num_classes']
+    return None
+
+
+def _datasets(name: str, dataset: Optional[ConfigDict]) -> List[Tuple[str, ConfigDict]]:
+    """Key and config of each data set inside wrappers and concatenations."""
+    if not isinstance(dataset, dict):
+        return []
+    if 'dataset' in dataset:
+        return _datasets(f'{name}.dataset', dataset['dataset'])
+    if 'datasets' in dataset:
+        parts = enumerate(dataset['datasets'])
+        return [found for i, part in parts for found in _datasets(f'{name}.datasets.{i}', part)]
+    return [(name, dataset)]
+
+
+def _class_names(dataset: ConfigDict):
+    """Names of the classes: those of the config, else those of the data set's own class; None if neither tells."""
+    metainfo = dataset.get('metainfo') or {}
+    if 'classes' in metainfo:
+        return metainfo['classes']
+    kind = DATASETS.get(dataset['type']) if isinstance(dataset.get('type'), str) else dataset.get('type')
+    return getattr(kind, 'METAINFO', {}).get('classes')

@@ -1,0 +1,75 @@
+"""Latency of a detector's stages over a data set, one image at a time."""
+from collections import Counter, defaultdict
+from typing import Dict, List, NamedTuple, Tuple
+
+import numpy as np
+import torch
+from mmdet.models import SingleStageDetector
+from mmengine.dataset import BaseDataset, pseudo_collate
+from torch import nn
+from tqdm import tqdm
+
+from mmseam.inference.stopwatch import StopWatch
+
+NETWORK_STAGES = ('preprocess', 'forward', 'postprocess')
+
+
+class Latency(NamedTuple):
+    """Measured times.
+
+    Args:
+        stages (Dict[str, np.ndarray]): Milliseconds of each image by stage: ``load`` (reading the image and the
+            transforms of the test pipeline), ``preprocess`` (to the device, normalisation), ``forward`` (the
+            network) and ``postprocess`` (decoding, score threshold, NMS, back to the image's scale). For detectors
+            that cannot be split so, ``forward`` holds both.
+        input_shapes (Counter): How many images the network saw at each (height, width).
+        warm_up (int): Passes over the first image that are not counted.
+    """
+    stages: Dict[str, np.ndarray]
+    input_shapes: Counter
+    warm_up: int
+
+
+@torch.no_grad()
+def measure_latency(model: nn.Module, dataset: BaseDataset, warm_up: int = 10) -> Latency:
+    """Run a detector over a data set and time its stages; a CUDA device is synchronised around each.
+
+    Args:
+        model (nn.Module): A detector of mmdet or mmyolo on its device, in evaluation mode.
+        dataset (:obj:`BaseDataset`): The test set with its pipeline.
+        warm_up (int): Passes over the first image before the measurement. Defaults to 10.
+
+    Returns:
+        Latency: Times of every image.
+    """
+    for _ in range(warm_up):
+        _time_image(model, dataset, 0)
+    times: Dict[str, List[float]] = defaultdict(list)
+    shapes: Counter = Counter()
+    for index in tqdm(range(len(dataset)), desc='latency', unit='image'):
+        one, shape = _time_image(model, dataset, index)
+        shapes[shape] += 1
+        for stage, milliseconds in one.items():
+            times[stage].append(milliseconds)
+    return Latency({stage: np.array(values) for stage, values in times.items()}, shapes, warm_up)
+
+
+def model_device(model: nn.Module) -> torch.device:
+    """Where a detector works; one without parameters, which runs an exported file, follows its preprocessor."""
+    parameter = next(model.parameters(), None)
+    return model.data_preprocessor.device if parameter is None else parameter.device
+
+
+def _time_image(model: nn.Module, dataset: BaseDataset, index: int) -> Tuple[Dict[str, float], Tuple[int, int]]:
+    """Milliseconds by stage of one image, and the height and width that the network saw."""
+    watch = StopWatch(model_device(model))
+    data = watch('load', lambda: pseudo_collate([dataset[index]]))
+    data = watch('preprocess', lambda: model.data_preprocessor(data, False))
+    inputs, samples = data['inputs'], data['data_samples']
+    if not isinstance(model, SingleStageDetector):
+        watch('forward', lambda: model.predict(inputs, samples))
+    else:
+        outputs = watch('forward', lambda: model.bbox_head(model.extract_feat(inputs)))
+        metas = [sample.metainfo for sample in samples]
+        watch('postprocess', lambda: model.bbox_head.predict_by_feat(*outputs, batch_img_metas=metas, rescale=True))
+    return watch.milliseconds, tuple(inputs.shape[-2:])

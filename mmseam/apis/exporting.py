@@ -1,0 +1,95 @@
+"""What tools/deployment/export.py does, step by step."""
+from pathlib import Path
+from typing import Iterator, NamedTuple, Optional, Sequence
+
+import numpy as np
+from mmengine.config import Config
+
+from mmseam.analysis.check_config import check_config
+from mmseam.export.accuracy import evaluate_file
+from mmseam.export.detector_export import export_detector, load_trained_detector
+from mmseam.export.quantization import quantize_onnx
+from mmseam.inference.metadata import ModelMetadata
+from mmseam.inference.sources import open_source
+from mmseam.utils.config import load_config
+
+
+class ExportOptions(NamedTuple):
+    """What to export and how.
+
+    Args:
+        config (str): Config file, or the name of one of mmseam's.
+        checkpoint (str): Checkpoint file.
+        out_file (str): The file to write.
+        input_size (Sequence[int], optional): Height and width in pixels; those of the test pipeline if None.
+        dynamic (bool): Whether batch, height and width are free.
+        nms (bool): Whether NMS is a part of the file.
+        images (str, optional): Folder of the images to compare on.
+        calibration (str, optional): Folder of the images for quantisation; None for no quantised file.
+        measure (bool): Whether to measure the files by the config's test set.
+        cfg_options (Sequence[str], optional): Changes of the config, items ``key=value``.
+    """
+    config: str
+    checkpoint: str
+    out_file: str
+    input_size: Optional[Sequence[int]]
+    dynamic: bool
+    nms: bool
+    images: Optional[str]
+    calibration: Optional[str]
+    measure: bool
+    cfg_options: Optional[Sequence[str]]
+
+
+def run_export(options: ExportOptions) -> Iterator[str]:
+    """Export, compare, quantise and measure.
+
+    Args:
+        options (ExportOptions): What to do.
+
+    Yields:
+        str: A line of the report, when its part is done.
+
+    Raises:
+        ValueError: The config, an option or the exported file cannot work; its subclasses say more.
+        OSError: A file is missing or damaged.
+        ImportError: A package of the extra ``deploy`` is not installed.
+    """
+    cfg = load_config(options.config, options.cfg_options)
+    check_config(cfg)
+    detector, meta = load_trained_detector(cfg, options.checkpoint)
+    metadata = ModelMetadata.from_config(cfg, options.input_size, options.dynamic, options.nms, meta)
+    images = _images(options.images) if options.images else None
+    differences = export_detector(detector, metadata, options.out_file, images)
+    yield _describe(options.out_file, metadata)
+    yield (f'  differs from PyTorch by at most {differences.boxes:.2g} pixels and {differences.scores:.2g} of score '
+           f'({differences.images} images, {differences.detections} boxes)')
+    files = [Path(options.out_file)]
+    if options.calibration:
+        files.append(files[0].with_name(f'{files[0].stem}_int8{files[0].suffix}'))
+        number = quantize_onnx(files[0], files[1], _images(options.calibration))
+        yield _describe(files[1], metadata)
+        yield f'  8 bits, ranges from {number} images'
+    if options.measure:
+        yield from _measure(cfg, files)
+
+
+def _images(folder: str) -> Iterator[np.ndarray]:
+    return (source.image for source in open_source(folder))
+
+
+def _describe(file: str, metadata: ModelMetadata) -> str:
+    """Path, size and input of a file; the weights of OpenVINO lie beside it."""
+    path = Path(file)
+    weights = path.with_suffix('.bin')
+    size = path.stat().st_size + (weights.stat().st_size if path.suffix == '.xml' else 0)
+    sides = 'any batch and size' if metadata.dynamic else 'x'.join(map(str, metadata.input_size))
+    return f'{path}: {size / 1e6:.1f} MB, input {sides}' + (', with NMS' if metadata.has_nms else '')
+
+
+def _measure(cfg: Config, files: Sequence[Path]) -> Iterator[str]:
+    """Metrics of the files, and what the second one loses against the first."""
+    metrics = [evaluate_file(cfg, file) for file in files]
+    for name, value in metrics[0].items():
+        yield f'  {name}: ' + ' → '.join(f'{result[name]:.4f}' for result in metrics) + (
+            f' ({metrics[1][name] - value:+.4f} by 8 bits)' if len(files) > 1 else '')

@@ -1,0 +1,116 @@
+"""Command-line options of testing, put into the config."""
+import argparse
+
+from mmdet.engine.hooks.utils import trigger_visualization_hook
+from mmengine.config import Config, ConfigDict
+
+from mmseam.analysis.check_config import check_config
+from mmseam.inference.backends import is_exported
+from mmseam.inference.exported_model_options import set_exported_model
+from mmseam.utils.checkpoint_match import check_checkpoint_file
+from mmseam.utils.config import ConfigError, innermost_dataset, load_config, set_launcher
+
+
+def load_test_config(args: argparse.Namespace) -> Config:
+    """Load and check the config of a test.
+
+    Args:
+        args (argparse.Namespace): Options of ``tools/test.py``.
+
+    Returns:
+        Config: The config, with the checkpoint in ``load_from`` or the exported file in ``model``.
+
+    Raises:
+        ConfigError: The config, an option or the exported file cannot work.
+        CheckpointMismatchError: The checkpoint is one of Ultralytics.
+        FileNotFoundError: There is no such checkpoint.
+    """
+    cfg = load_config(args.config, args.cfg_options, args.work_dir)
+    check_config(cfg)
+    if is_exported(args.checkpoint):
+        check_exported_options(args)
+        set_exported_model(cfg, args.checkpoint, args.tta)
+    else:
+        set_checkpoint(cfg, args.checkpoint, args.deploy)
+    if args.show or args.show_dir:
+        cfg = trigger_visualization_hook(cfg, args)
+    if args.json_prefix:
+        set_format_only(cfg, args.json_prefix)
+    if args.tta:
+        enable_tta(cfg)
+    set_launcher(cfg, args.launcher, args.local_rank)
+    return cfg
+
+
+def set_checkpoint(cfg: Config, checkpoint: str, deploy: bool) -> None:
+    """Test the weights of a checkpoint.
+
+    Args:
+        cfg (Config): The config, changed in place.
+        checkpoint (str): The checkpoint.
+        deploy (bool): Switch the model to its deploy form first.
+
+    Raises:
+        CheckpointMismatchError: The checkpoint is one of Ultralytics.
+        FileNotFoundError: There is no such checkpoint.
+    """
+    check_checkpoint_file(checkpoint)
+    cfg.load_from = checkpoint
+    hooks = [dict(type='mmseam.CheckpointMatchHook', strict=True)]
+    if deploy:
+        hooks.append(dict(type='mmseam.SwitchToDeployHook'))
+    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), *hooks]
+
+
+def check_exported_options(args: argparse.Namespace) -> None:
+    """Refuse what cannot be done with an exported file.
+
+    Args:
+        args (argparse.Namespace): Options of ``tools/test.py``.
+
+    Raises:
+        ConfigError: One of the options.
+    """
+    if args.launcher != 'none':
+        raise ConfigError(f'--launcher {args.launcher}: an exported model is tested by one process; leave it out')
+    if args.deploy:
+        raise ConfigError(f'--deploy: {args.checkpoint} is exported in that form already; leave it out')
+
+
+def set_format_only(cfg: Config, prefix: str) -> None:
+    """Write the detections as COCO json instead of evaluating them.
+
+    Args:
+        cfg (Config): The config, changed in place.
+        prefix (str): Path of the json file without ``.bbox.json``.
+
+    Raises:
+        ConfigError: No metric of the config can do that.
+    """
+    evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
+    metrics = [evaluator for evaluator in evaluators if str(evaluator.type).endswith('CocoMetric')]
+    if not metrics:
+        names = ', '.join(str(evaluator.type) for evaluator in evaluators)
+        raise ConfigError(f'--json-prefix: needs a CocoMetric in test_evaluator, which has {names}')
+    for metric in metrics:
+        metric.update(format_only=True, outfile_prefix=prefix)
+    cfg.test_evaluator = metrics
+
+
+def enable_tta(cfg: Config) -> None:
+    """Test with the config's test-time augmentation.
+
+    Args:
+        cfg (Config): The config, changed in place.
+
+    Raises:
+        ConfigError: The config defines none.
+    """
+    missing = [key for key in ('tta_model', 'tta_pipeline') if key not in cfg]
+    if missing:
+        raise ConfigError(f'--tta: the config has no {" and no ".join(missing)}')
+    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    dataset = innermost_dataset(cfg.test_dataloader.dataset)
+    # It would fix the size of the images, which is what the augmentation varies.
+    dataset.pop('batch_shapes_cfg', None)
+    dataset.pipeline = cfg.tta_pipeline

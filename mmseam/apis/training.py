@@ -1,0 +1,76 @@
+"""Command-line options of training, put into the config."""
+from pathlib import Path
+from typing import Optional
+
+import torch
+from mmengine.config import Config
+
+from mmseam.utils.checkpoint_match import check_checkpoint_file
+from mmseam.utils.config import ConfigError
+
+
+def enable_amp(cfg: Config) -> None:
+    """Train in mixed precision.
+
+    Args:
+        cfg (Config): The config, changed in place.
+
+    Raises:
+        ConfigError: There is no GPU, or the config has an optimizer wrapper that cannot be swapped.
+    """
+    wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if wrapper not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise ConfigError(f'--amp needs optim_wrapper.type OptimWrapper, the config has {wrapper}')
+    if not torch.cuda.is_available():
+        raise ConfigError('--amp needs a CUDA device, and PyTorch sees none; leave it out on a CPU')
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def enable_auto_scale_lr(cfg: Config) -> None:
+    """Scale the learning rate by the real batch size over ``auto_scale_lr.base_batch_size``.
+
+    Args:
+        cfg (Config): The config, changed in place.
+
+    Raises:
+        ConfigError: The config does not say for which batch size its learning rate is meant.
+    """
+    if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+        raise ConfigError('--auto-scale-lr: the config does not say for which batch size its learning rate is meant; '
+                          'add auto_scale_lr = dict(enable=False, base_batch_size=GPUS * BATCH_SIZE)')
+    cfg.auto_scale_lr.enable = True
+
+
+def set_resume(cfg: Config, resume: Optional[str]) -> None:
+    """Go on with an earlier run.
+
+    Args:
+        cfg (Config): The config, changed in place.
+        resume (str, optional): A checkpoint, 'auto' for the last one in the work folder, or None for a new run.
+
+    Raises:
+        ConfigError: The checkpoint is not there.
+    """
+    if resume is None:
+        return
+    if resume != 'auto' and '://' not in resume and not Path(resume).is_file():
+        raise ConfigError(f'--resume: there is no checkpoint {resume}; --resume alone takes the last one of '
+                          f'{cfg.work_dir}')
+    cfg.resume = True
+    cfg.load_from = None if resume == 'auto' else resume
+
+
+def check_start_weights(cfg: Config) -> None:
+    """Look at ``load_from`` before the training, and have the log tell how much of it fits.
+
+    Args:
+        cfg (Config): The config, changed in place.
+
+    Raises:
+        FileNotFoundError: There is no such checkpoint.
+        CheckpointMismatchError: It is one of Ultralytics, which has to be converted.
+    """
+    if cfg.get('load_from'):
+        check_checkpoint_file(cfg.load_from)
+    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(type='mmseam.CheckpointMatchHook')]

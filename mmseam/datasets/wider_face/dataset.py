@@ -1,0 +1,172 @@
+"""WIDER FACE in its official layout, for MMYOLO and MMDetection."""
+import os.path as osp
+from typing import List, Tuple
+
+import numpy as np
+from mmengine.logging import print_log
+from mmyolo.datasets.yolov5_coco import BatchShapePolicyDataset
+
+from mmseam.registry import DATASETS
+
+from ..image_files import UNREADABLE
+from .annotations import WIDER_FACE_ATTRIBUTES
+from .index import WIDERFaceIndex, load_wider_face_index
+
+_INVALID = WIDER_FACE_ATTRIBUTES.index('invalid')
+
+
+@DATASETS.register_module()
+class WIDERFaceDataset(BatchShapePolicyDataset):
+    """WIDER FACE, read from the official split file and image folders; no conversion, no XML.
+
+    .. code-block:: python
+
+        dict(
+            type='mmseam.WIDERFaceDataset',
+            data_root='data/WIDERFace/',
+            ann_file='wider_face_split/wider_face_train_bbx_gt.txt',
+            data_prefix=dict(img='WIDER_train/images/'),
+            filter_cfg=dict(filter_empty_gt=False, min_size=32),
+            min_face_size=4)
+
+    An image's ``data_info`` holds ``img_id`` (its 0-based place in the split file), ``file_name``
+    (``event/name.jpg``), ``img_path``, ``width``, ``height`` and ``instances``. An instance holds ``bbox`` (x1, y1,
+    x2, y2 in pixels), ``bbox_label`` 0, ``ignore_flag`` and ``attributes`` (a dict with all of
+    :data:`WIDER_FACE_ATTRIBUTES`). ``width`` and ``height`` are -1 where the image file has no readable header.
+
+    Ignored are faces that are marked invalid or have no width or no height. MMYOLO's ``LoadAnnotations`` leaves
+    ignored faces out; MMDetection's keeps them, and ``PackDetInputs`` sorts them into ``ignored_instances``. Neither
+    trains on them. **In training** boxes are also clipped to the image, and a face is ignored when nothing of it is
+    inside or when the part inside is smaller than ``min_face_size``. **In test mode** boxes are exactly those of the
+    file, as the official evaluation demands.
+
+    The first start reads the size of every image and keeps it in a cache; see
+    :func:`~mmseam.datasets.wider_face.index.load_wider_face_index`.
+
+    Args:
+        min_face_size (float): In training, faces whose shorter side is below this many pixels **of the original
+            image** are ignored. It drops faces, not images: those are dropped by MMDetection's
+            ``filter_cfg=dict(min_size=…)``, the shorter side of the image, and ``filter_empty_gt``, no face left that
+            is not ignored. Defaults to 0.
+        missing (str): What to do about images of the split file that are not there: ``'error'`` or ``'skip'``, which
+            goes on with the others. Defaults to ``'error'``.
+        batch_shapes_cfg (dict, optional): MMYOLO's ``BatchShapePolicy``, for testing in batches of little padding.
+            Defaults to None.
+        *args, **kwargs: As of ``mmengine.dataset.BaseDataset``.
+
+    Raises:
+        ValueError: ``missing`` is another word, ``min_face_size`` is negative, or ``metainfo`` names other than one
+            class.
+        FileNotFoundError: There is no split file, or an image is missing.
+        OSError: In test mode, an image has no readable header. (In training, such an image stays in the list:
+            :class:`LoadIntactImage` replaces it and names it.)
+    """
+
+    METAINFO = {'classes': ('face', ), 'palette': [(0, 255, 0)]}
+
+    def __init__(self, *args, min_face_size: float = 0, missing: str = 'error', **kwargs) -> None:
+        if missing not in ('error', 'skip'):
+            raise ValueError(f"missing must be 'error' or 'skip', but is {missing!r}")
+        if min_face_size < 0:
+            raise ValueError(f'min_face_size must not be negative, but is {min_face_size}')
+        self.min_face_size = min_face_size
+        self.missing = missing
+        super().__init__(*args, **kwargs)
+
+    def load_data_list(self) -> List[dict]:
+        """Read the split.
+
+        Returns:
+            List[dict]: One ``data_info`` per image.
+        """
+        classes = self.metainfo['classes']
+        if len(classes) != 1:
+            raise ValueError(f'WIDER FACE has one class, but metainfo names {len(classes)}: {tuple(classes)}')
+        index = load_wider_face_index(self.ann_file, self.data_prefix['img'])
+        # In training, loading an unreadable image names and replaces it.
+        usable = index.usable_images(skip=self.missing == 'skip', allow_unreadable=not self.test_mode)
+        # Flat arrays of the split: 160,000 instance dicts would take seconds to make and to serialize at every start.
+        self._annotations = index.annotations
+        self._boxes, self._ignored = self._read_boxes(index)
+        return [self._image_info(index, i) for i in usable]
+
+    def get_data_info(self, idx: int) -> dict:
+        """Image and faces of a sample.
+
+        Args:
+            idx (int): Index of the sample.
+
+        Returns:
+            dict: The sample's ``data_info``, as described for the class.
+        """
+        data_info = super().get_data_info(idx)
+        data_info['instances'] = self._instances(data_info['img_id'])
+        return data_info
+
+    def filter_data(self) -> List[dict]:
+        """Leave out images, in training, as ``filter_cfg`` says.
+
+        Returns:
+            List[dict]: The remaining images.
+        """
+        if self.test_mode or self.filter_cfg is None:
+            return self.data_list
+        unknown = set(self.filter_cfg) - {'filter_empty_gt', 'min_size'}
+        if unknown:
+            raise ValueError(f'filter_cfg takes filter_empty_gt and min_size (of images; of faces, the dataset takes '
+                             f'min_face_size), but has {sorted(unknown)}')
+        min_size = self.filter_cfg.get('min_size', 0)
+        # An image of unknown size stays, so that loading it names it.
+        kept = [
+            info for info in self.data_list
+            if info['width'] == UNREADABLE or min(info['width'], info['height']) >= min_size
+        ]
+        if self.filter_cfg.get('filter_empty_gt', False):
+            kept = [info for info in kept if not self._ignored[self._annotations.faces(info['img_id'])].all()]
+        return kept
+
+    def _image_info(self, index: WIDERFaceIndex, i: int) -> dict:
+        file_name = index.annotations.file_names[i]
+        width, height = index.sizes[i].tolist()
+        return dict(
+            img_id=i,
+            file_name=file_name,
+            img_path=osp.join(self.data_prefix['img'], file_name),
+            width=width,
+            height=height)
+
+    def _instances(self, i: int) -> List[dict]:
+        """Faces of the i-th image of the split file."""
+        faces = self._annotations.faces(i)
+        return [
+            dict(bbox=box, bbox_label=0, ignore_flag=int(ignored), attributes=dict(zip(WIDER_FACE_ATTRIBUTES, values)))
+            for box, ignored, values in zip(self._boxes[faces].tolist(), self._ignored[faces].tolist(),
+                                            self._annotations.attributes[faces].tolist())
+        ]
+
+    def _read_boxes(self, index: WIDERFaceIndex) -> Tuple[np.ndarray, np.ndarray]:
+        """Boxes (x1, y1, x2, y2) of all faces of the split, shape (F, 4), and whether each is ignored, shape (F,)."""
+        annotations = index.annotations
+        boxes = annotations.boxes.copy()
+        boxes[:, 2:] += boxes[:, :2]
+        ignored = (annotations.attributes[:, _INVALID] == 1) | (annotations.boxes[:, 2:] <= 0).any(axis=1)
+        if self.test_mode:
+            return boxes, ignored
+        sizes = np.repeat(index.sizes, np.diff(annotations.offsets), axis=0)
+        return self._fit_for_training(boxes, ignored, sizes)
+
+    def _fit_for_training(self, boxes: np.ndarray, ignored: np.ndarray,
+                          sizes: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """Clip boxes to their images; ignore what is then empty or too small. ``sizes`` has a row per face."""
+        limits = np.where(sizes > 0, sizes, np.inf)
+        clipped = np.clip(boxes, 0, np.tile(limits, 2)).astype(np.float32)
+        clipped[:, 2:] = np.maximum(clipped[:, 2:], clipped[:, :2])
+        short_side = (clipped[:, 2:] - clipped[:, :2]).min(axis=1)
+        empty = ~ignored & (short_side <= 0)
+        small = ~ignored & ~empty & (short_side < self.min_face_size)
+        cut = int(((clipped != boxes).any(axis=1) & ~ignored & ~empty).sum())
+        if cut or empty.any() or small.any() or ignored.any():
+            print_log(f'{self.ann_file}: {len(boxes)} faces; not trained on: {int(ignored.sum())} invalid or of zero '
+                      f'size, {int(empty.sum())} outside their image, {int(small.sum())} smaller than '
+                      f'{self.min_face_size} px; clipped to their image: {cut}', logger='current')
+        return clipped, ignored | empty | small

@@ -1,0 +1,110 @@
+"""Bootstrap over images for WIDER FACE AP: intervals and paired differences, all resamples at once.
+
+A resample draws N of the N images with replacement, which is a vector of weights; its counts at all thresholds are a
+product of these weights with a sparse table (images × thresholds). Scores stay normalised over the whole set: the
+normalisation is part of the method's output, not of the sample, and a resample without the extreme scores would
+otherwise move every threshold.
+"""
+from dataclasses import dataclass
+from typing import Dict, Mapping, Tuple
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from .matching import WIDERFaceMatches
+from .protocol import average_precision, recall_and_precision
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """Difference of two methods on the same resamples.
+
+    Args:
+        difference (float): AP of the second minus AP of the first on the whole set.
+        low (float): Lower end of the confidence interval.
+        high (float): Upper end.
+        p_value (float): Two-sided: twice the smaller share of resamples on one side of 0, at least ``1 / resamples``.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+def bootstrap_average_precision(matches: WIDERFaceMatches,
+                                subsets: Mapping[str, np.ndarray],
+                                num_resamples: int = 1000,
+                                seed: int = 0) -> Dict[str, np.ndarray]:
+    """AP of every subset on resampled images.
+
+    The same seed draws the same images, whatever the method: arrays of two methods are paired.
+
+    Args:
+        matches (WIDERFaceMatches): Matches of one method.
+        subsets (Mapping[str, np.ndarray]): Masks of shape (F,).
+        num_resamples (int): B. Defaults to 1000.
+        seed (int): Seed of the resampling. Defaults to 0.
+
+    Returns:
+        dict[str, np.ndarray]: For each subset shape (B,); NaN for a resample without any kept face.
+    """
+    number = matches.num_images
+    weights = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), size=num_resamples)
+    weights = weights.T.astype(np.float64)
+    unmatched = _resampled_counts(matches, matches.face < 0, weights)
+    samples = {}
+    for name, keep in subsets.items():
+        matched = matches.face >= 0
+        matched[matched] = keep[matches.face[matched]]
+        proposals = np.cumsum(unmatched + _resampled_counts(matches, matched, weights), axis=1)
+        found = np.cumsum(_resampled_counts(matches, matched & matches.first, weights), axis=1)
+        faces = np.bincount(matches.face_image[keep], minlength=number) @ weights
+        samples[name] = average_precision(*recall_and_precision(found, proposals, faces[:, None]))
+    return samples
+
+
+def _resampled_counts(matches: WIDERFaceMatches, chosen: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Number of chosen detections of each resample that enter at each threshold, shape (B, T)."""
+    cells = matches.level[chosen], matches.image[chosen]
+    shape = len(matches.thresholds), matches.num_images
+    return (csr_matrix((np.ones(len(cells[0])), cells), shape=shape) @ weights).T
+
+
+def percentile_interval(samples: np.ndarray, confidence: float = 0.95) -> Tuple[float, float]:
+    """Percentile interval of bootstrap samples.
+
+    Args:
+        samples (np.ndarray): Shape (B,); NaN are left out.
+        confidence (float): Defaults to 0.95.
+
+    Returns:
+        tuple[float, float]: Low and high end; NaN if there is no sample.
+    """
+    samples = samples[~np.isnan(samples)]
+    if not samples.size:
+        return float('nan'), float('nan')
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(samples, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def paired_difference(ap_first: float, ap_second: float, first: np.ndarray, second: np.ndarray) -> PairedDifference:
+    """Compare two methods on one subset.
+
+    Args:
+        ap_first (float): AP of the baseline on the whole set.
+        ap_second (float): AP of the other method.
+        first (np.ndarray): Shape (B,), the baseline on the resamples.
+        second (np.ndarray): Shape (B,), the other method on the same resamples.
+
+    Returns:
+        PairedDifference: Second minus first.
+    """
+    samples = second - first
+    samples = samples[~np.isnan(samples)]
+    low, high = percentile_interval(samples)
+    if not samples.size:
+        return PairedDifference(ap_second - ap_first, low, high, float('nan'))
+    side = min(np.mean(samples <= 0), np.mean(samples >= 0))
+    return PairedDifference(ap_second - ap_first, low, high, float(min(1.0, max(2 * side, 1 / samples.size))))

@@ -1,0 +1,92 @@
+"""Pictures of WIDER FACE results: precision over recall as on the benchmark's site, and AP by slice with intervals."""
+from pathlib import Path
+from typing import List, Mapping, Sequence, Tuple, Union
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from mmseam.utils.atomic_write import atomic_files
+
+from .protocol import WIDERFaceResult
+from .report import WIDERFaceRow
+
+# Okabe and Ito, "Color Universal Design": distinct for all common kinds of colour vision, in print too.
+_COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#999999')
+_LINES = ('-', '--', '-.', ':')
+_DPI = 300
+
+
+def plot_precision_recall(curves: Mapping[str, WIDERFaceResult], path: Union[str, Path], title: str) -> None:
+    """Draw the curves of all methods on one subset, legend ``method-AP``, best method first.
+
+    Args:
+        curves (Mapping[str, WIDERFaceResult]): Result of each method on the subset.
+        path (str or Path): Picture to write; its suffix chooses the format.
+        title (str): Name of the subset.
+    """
+    figure = Figure(figsize=(7.2, 4), layout='constrained')
+    axes = figure.add_subplot()
+    best_first = sorted(curves.items(), key=lambda item: -np.nan_to_num(item[1].ap))
+    for index, (method, result) in enumerate(best_first):
+        drawn = result.recall > 0  # precision is undefined before the first face is found
+        axes.plot(result.recall[drawn], result.precision[drawn], linewidth=2.2, label=f'{method}-{result.ap:.3f}',
+                  color=_COLOURS[index % len(_COLOURS)], linestyle=_LINES[index // len(_COLOURS) % len(_LINES)])
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel='Recall', ylabel='Precision')
+    axes.set_title(title, fontsize=11)
+    axes.set_xticks(np.linspace(0, 1, 11))
+    axes.set_yticks(np.linspace(0, 1, 11))
+    axes.grid(color='0.88', linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.legend(loc='upper left', bbox_to_anchor=(1.01, 1), fontsize=9, frameon=False)
+    _save(figure, path)
+
+
+def plot_slices(rows: Sequence[WIDERFaceRow], path: Union[str, Path]) -> None:
+    """Draw AP by slice as horizontal bars with 95 % intervals, slices of one attribute side by side.
+
+    Args:
+        rows (Sequence[WIDERFaceRow]): Slices of any number of methods, each method in the same order.
+        path (str or Path): Picture to write; its suffix chooses the format.
+    """
+    methods = list(dict.fromkeys(row.method for row in rows))
+    slices = list(dict.fromkeys((row.subset, row.num_faces) for row in rows))
+    places = _places([name for name, _ in slices])
+    thickness = 0.78 / len(methods)
+    figure = Figure(figsize=(6.4, 1.0 + 0.27 * places[-1] * max(1.0, 0.55 * len(methods))), layout='constrained')
+    axes = figure.add_subplot()
+    for index, method in enumerate(methods):
+        own = [row for row in rows if row.method == method]
+        shift = (index - (len(methods) - 1) / 2) * thickness
+        axes.barh(places + shift, [100 * row.ap for row in own], height=thickness, xerr=_error_bars(own),
+                  color=_COLOURS[index % len(_COLOURS)], label=method,
+                  error_kw=dict(ecolor='0.15', elinewidth=1, capsize=2))
+    axes.set_yticks(places, [f'{name}  ({faces:,} faces)' for name, faces in slices], fontsize=8.5)
+    axes.set(xlim=(0, 100), ylim=(places[-1] + 0.7, places[0] - 0.7))
+    axes.set_xlabel('AP (%)' if any(row.low is None for row in rows) else 'AP (%), 95 % interval')
+    axes.tick_params(axis='y', length=0)
+    axes.grid(axis='x', color='0.88', linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[['top', 'right', 'left']].set_visible(False)
+    figure.legend(loc='outside upper center', ncols=min(3, len(methods)), fontsize=9, frameon=False)
+    _save(figure, path)
+
+
+def _places(names: List[str]) -> np.ndarray:
+    """Height of each bar: a small gap where the attribute, the first word of the name, changes."""
+    words = [''.join(char if char.isalpha() else ' ' for char in name).split()[:1] for name in names]
+    gaps = [0.0] + [0.5 if before != after else 0.0 for before, after in zip(words, words[1:])]
+    return np.arange(len(names)) + np.cumsum(gaps)
+
+
+def _error_bars(rows: Sequence[WIDERFaceRow]) -> Union[None, Tuple[List[float], List[float]]]:
+    if any(row.low is None for row in rows):
+        return None
+    # Percentile intervals need not hold the value itself; matplotlib refuses negative lengths.
+    return [max(0.0, 100 * (row.ap - row.low)) for row in rows], [max(0.0, 100 * (row.high - row.ap)) for row in rows]
+
+
+def _save(figure: Figure, path: Union[str, Path]) -> None:
+    FigureCanvasAgg(figure)
+    with atomic_files(path) as temporary:
+        figure.savefig(temporary, dpi=_DPI)

@@ -1,0 +1,144 @@
+"""Result files of WIDER FACE, one per image: name, count, and rows of left, top, width, height, score."""
+import lzma
+import os
+import tarfile
+import warnings
+import zipfile
+import zlib
+from itertools import chain
+from pathlib import Path
+from typing import Dict, Iterator, List, Tuple, Union
+
+import numpy as np
+
+from .ground_truth import image_key
+
+_ARCHIVE_ERRORS = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError)
+
+
+def read_result_folder(path: Union[str, Path]) -> Dict[str, np.ndarray]:
+    """Read ``event/image.txt`` files from a folder or an archive, which is not unpacked to disk.
+
+    Blanks at line ends, CRLF and blank lines at the end are accepted. An image is named by the path of its file, as in
+    the official code; where the first line names another image there is a warning. Hidden files and files that do not
+    end in ``.txt`` are skipped, and so are ``.txt`` files that lie outside any folder (read-me files).
+
+    Args:
+        path (str or Path): Folder, ``.tar``, ``.tar.*`` or ``.zip``; event folders may lie at any depth.
+
+    Returns:
+        dict[str, np.ndarray]: Image key to rows of shape (n, 5), float64.
+
+    Raises:
+        ValueError: If there is no result file, two files are of the same image, or a file is malformed; the message
+            names file and line.
+    """
+    path = Path(path)
+    detections, misnamed = {}, []
+    for name, content in _contents(path):
+        key = image_key(name[:-len('.txt')])
+        where = f'{path}/{name}'
+        if key in detections:
+            raise ValueError(f'{where}: a second result of image {key}; does {path} hold the results of two methods?')
+        title, detections[key] = parse_result_file(content, where)
+        if image_key(title).rpartition('/')[2] != key.rpartition('/')[2]:
+            misnamed.append(f'{where} says {title!r}')
+    if not detections:
+        raise ValueError(f'{path} holds no result file: expected event/image.txt')
+    if misnamed:
+        warnings.warn(f'the first line of {len(misnamed)} result files names another image than the file: '
+                      f'{misnamed[0]}; the file name counts', stacklevel=2)
+    return detections
+
+
+def parse_result_file(content: bytes, where: str) -> Tuple[str, np.ndarray]:
+    """Read one result file.
+
+    Args:
+        content (bytes): The file.
+        where (str): Its name, for error messages.
+
+    Returns:
+        tuple[str, np.ndarray]: The first line and rows of shape (n, 5), float64.
+
+    Raises:
+        ValueError: If the count disagrees with the rows, or a row is not five finite numbers.
+    """
+    lines = content.splitlines()
+    if len(lines) < 2:
+        raise ValueError(f'{where}, line {len(lines) + 1}: the file ends; expected the name of the image on line 1, '
+                         'the number of detections on line 2')
+    rows = [row for row in map(bytes.split, lines[2:]) if row]
+    if not lines[1].strip().isdigit() or int(lines[1]) != len(rows):
+        raise ValueError(f'{where}, line 2: says {_text(lines[1])!r} detections, but {len(rows)} rows follow')
+    try:
+        if not set(map(len, rows)) <= {5}:
+            raise ValueError
+        values = np.fromiter(map(float, chain.from_iterable(rows)), np.float64, 5 * len(rows)).reshape(-1, 5)
+    except ValueError:
+        raise _bad_row(lines, where) from None
+    if not np.isfinite(values).all():
+        raise _bad_row(lines, where)
+    return _text(lines[0]).lstrip('\ufeff'), values
+
+
+def _text(line: bytes) -> str:
+    return line.decode('utf-8', 'replace').strip()
+
+
+def _bad_row(lines: List[bytes], where: str) -> ValueError:
+    """Error that points at the first row that is not five finite numbers; looks for it only after the fact."""
+    number = next(i for i, line in enumerate(lines[2:], start=3) if line.strip() and not _is_row(line))
+    return ValueError(f'{where}, line {number}: expected five finite numbers (left top width height score), '
+                      f'not {_text(lines[number - 1])!r}')
+
+
+def _is_row(line: bytes) -> bool:
+    try:
+        values = [float(value) for value in line.split()]
+    except ValueError:
+        return False
+    return len(values) == 5 and bool(np.isfinite(values).all())
+
+
+def _contents(path: Path) -> Iterator[Tuple[str, bytes]]:
+    """Relative name and content of every result file."""
+    if path.is_dir():
+        yield from _folder_contents(path)
+        return
+    try:
+        yield from _zip_contents(path) if zipfile.is_zipfile(path) else _tar_contents(path)
+    except _ARCHIVE_ERRORS as error:
+        raise ValueError(f'{path} is neither a folder nor an archive (.tar, .tar.gz, .tar.xz, .tar.bz2, .zip) that can '
+                         f'be read: {error}') from error
+
+
+def _folder_contents(path: Path) -> Iterator[Tuple[str, bytes]]:
+    for folder, _, files in os.walk(path):  # several times faster than Path.rglob
+        prefix = Path(folder).relative_to(path)
+        for file in files:
+            name = (prefix / file).as_posix()
+            if _is_result(name):
+                with open(os.path.join(folder, file), 'rb') as content:
+                    yield name, content.read()
+
+
+def _zip_contents(path: Path) -> Iterator[Tuple[str, bytes]]:
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if _is_result(name):
+                yield name, archive.read(name)
+
+
+def _tar_contents(path: Path) -> Iterator[Tuple[str, bytes]]:
+    with tarfile.open(path, 'r|*') as archive:
+        for member in archive:
+            name = member.name[2:] if member.name.startswith('./') else member.name
+            if member.isfile() and _is_result(name):
+                yield name, archive.extractfile(member).read()
+
+
+def _is_result(name: str) -> bool:
+    parts = name.split('/')
+    hidden = any(part.startswith(('.', '__MACOSX')) for part in parts)
+    return len(parts) > 1 and not hidden and name.endswith('.txt')

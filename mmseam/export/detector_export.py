@@ -1,0 +1,77 @@
+"""From a detector to a checked file."""
+import copy
+from pathlib import Path
+from typing import Iterable, Optional, Tuple, Union
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import CheckpointLoader
+from torch import nn
+
+from mmseam.export.exporters import EXPORTERS, WITH_NMS
+from mmseam.inference.metadata import ModelMetadata
+from mmseam.models.fused import switch_to_deploy
+from mmseam.registry import MODELS
+from mmseam.utils.atomic_write import atomic_files
+from mmseam.utils.checkpoint_match import check_checkpoint_file, require_match
+
+from .export_model import ExportModel
+from .verification import Differences, verify_export
+
+
+def load_trained_detector(cfg: Config, checkpoint: Union[str, Path]) -> Tuple[nn.Module, dict]:
+    """Build the detector of a config with trained weights, on the CPU.
+
+    Args:
+        cfg (Config): The config.
+        checkpoint (str or Path): File or address of the weights.
+
+    Returns:
+        tuple: The detector in evaluation mode, and ``meta`` of the checkpoint.
+
+    Raises:
+        FileNotFoundError: There is no such checkpoint.
+        CheckpointMismatchError: It is not one of the config's model.
+    """
+    check_checkpoint_file(checkpoint)
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmyolo')):
+        detector = MODELS.build(cfg.model)
+    loaded = CheckpointLoader.load_checkpoint(str(checkpoint), 'cpu')
+    require_match(detector, loaded)
+    detector.load_state_dict(loaded.get('state_dict', loaded), strict=False)
+    return detector.eval(), loaded.get('meta', {})
+
+
+def export_detector(detector: nn.Module, metadata: ModelMetadata, out_file: Union[str, Path],
+                    images: Optional[Iterable[np.ndarray]] = None) -> Differences:
+    """Write a detector to a file that runs without this repository, and compare that file with PyTorch.
+
+    Args:
+        detector (nn.Module): The detector; it is not changed.
+        metadata (ModelMetadata): Its metadata, which also say whether sizes are free and NMS is a part of the file.
+        out_file (str or Path): The file; its suffix says in which format: ``.onnx``, ``.torchscript``, ``.pt2``
+            (``torch.export``) or ``.xml`` (OpenVINO, with a ``.bin`` beside it).
+        images (Iterable[np.ndarray], optional): BGR images (H, W, 3), uint8, to compare on. Defaults to synthetic ones.
+
+    Returns:
+        Differences: The largest differences from PyTorch.
+
+    Raises:
+        ValueError: The suffix is unknown, or NMS cannot be a part of such a file.
+        TypeError: The head is not one of those that can be exported.
+        VerificationError: The file differs from PyTorch; nothing is written then.
+        ModuleNotFoundError: A package of the extra ``deploy`` is not installed.
+    """
+    out_file = Path(out_file)
+    exporter = EXPORTERS.get(out_file.suffix)
+    if exporter is None:
+        raise ValueError(f'{out_file}: the suffix must be one of {", ".join(EXPORTERS)}')
+    if metadata.has_nms and out_file.suffix not in WITH_NMS:
+        raise ValueError(f'{out_file}: NMS can be part of {" and ".join(WITH_NMS)} files only')
+    size = None if metadata.dynamic else metadata.input_size
+    plain = ExportModel(copy.deepcopy(detector).cpu(), size).eval().requires_grad_(False)
+    model = ExportModel(switch_to_deploy(copy.deepcopy(plain.detector)), size).eval().requires_grad_(False)
+    with atomic_files(out_file) as staged:
+        exporter(model, metadata, staged)
+        return verify_export(staged, plain, images)

@@ -1,0 +1,30 @@
+"""What the exporters trace a network with."""
+from typing import Optional
+
+import torch
+from torch import Tensor
+
+from mmseam.inference.metadata import ModelMetadata
+
+_CHANNELS = 3
+
+
+def example_images(metadata: ModelMetadata) -> Tensor:
+    """A batch of noise in the size of the export, (1, 3, H, W), (2, 3, H, W) if the sizes are free.
+
+    ``torch.export`` takes a size of one for a constant.
+    """
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand(2 if metadata.dynamic else 1, _CHANNELS, *metadata.input_size, generator=generator)
+
+
+def dynamic_shapes(metadata: ModelMetadata) -> Optional[dict]:
+    """Symbolic sizes of the input for ``torch.export``; None if they are fixed.
+
+    Height and width are multiples of the largest stride, from two of them on.
+    """
+    if not metadata.dynamic:
+        return None
+    stride = max(metadata.strides)
+    height, width = (stride * torch.export.Dim(name, min=2, max=8192 // stride) for name in ('rows', 'columns'))
+    return dict(images={0: torch.export.Dim('batch', min=1, max=1024), 2: height, 3: width})

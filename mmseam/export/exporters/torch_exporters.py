@@ -1,0 +1,44 @@
+"""Files that PyTorch reads without this repository."""
+from pathlib import Path
+
+import torch
+
+from mmseam.inference.metadata import ModelMetadata
+
+from ..export_model import ExportModel
+from .example_input import dynamic_shapes, example_images
+from .quiet import quiet
+
+
+def export_torchscript(model: ExportModel, metadata: ModelMetadata, path: Path) -> None:
+    """Write a TorchScript file of a fixed size; the metadata are its extra files, one per field.
+
+    Args:
+        model (ExportModel): The network.
+        metadata (ModelMetadata): Its metadata.
+        path (Path): The file to write.
+
+    Raises:
+        ValueError: The sizes are free.
+    """
+    if metadata.dynamic:
+        raise ValueError(f'{path.name}: a TorchScript file has a fixed size; for free sizes export .onnx, .pt2 or .xml')
+    images = example_images(metadata)
+    with quiet(), torch.no_grad():
+        # By way of torch.export: tracing turns sizes into tensors, with which layers cannot compute as with numbers
+        program = torch.export.export(model, (images, ))
+        traced = torch.jit.trace(program.module(), images, check_trace=False)
+        torch.jit.save(traced, str(path), _extra_files=metadata.to_strings())
+
+
+def export_pt2(model: ExportModel, metadata: ModelMetadata, path: Path) -> None:
+    """Write a program of ``torch.export``; the metadata are its extra files, one per field.
+
+    Args:
+        model (ExportModel): The network.
+        metadata (ModelMetadata): Its metadata.
+        path (Path): The file to write.
+    """
+    with quiet(), torch.no_grad():
+        program = torch.export.export(model, (example_images(metadata), ), dynamic_shapes=dynamic_shapes(metadata))
+        torch.export.save(program, str(path), extra_files=metadata.to_strings())

@@ -1,0 +1,140 @@
+"""Whether an exported file gives what PyTorch gives."""
+from pathlib import Path
+from typing import Iterable, Iterator, List, NamedTuple, Optional
+
+import numpy as np
+import torch
+
+from mmseam.inference.metadata import ModelMetadata
+
+from .export_model import ExportModel
+
+BOX_TOLERANCE = .5
+SCORE_TOLERANCE = 1e-3
+# Suppression is discontinuous: rounding may swap two boxes whose overlap is at the threshold
+_UNMATCHED_SHARE = .01
+
+
+class VerificationError(ValueError):
+    """An exported file that does not give what PyTorch gives."""
+
+
+class Differences(NamedTuple):
+    """Largest differences between an exported file and PyTorch.
+
+    Args:
+        images (int): Number of images compared.
+        detections (int): Number of boxes compared, those with a score above the threshold of ``test_cfg``.
+        boxes (float): In pixels of the input.
+        scores (float): Of all scores; of the final detections if NMS is part of the file.
+        unmatched (int): Final detections without a counterpart of the same class. 0 without NMS in the file.
+    """
+    images: int
+    detections: int
+    boxes: float
+    scores: float
+    unmatched: int
+
+
+def verify_export(path: Path, model: ExportModel, images: Optional[Iterable[np.ndarray]] = None) -> Differences:
+    """Compare an exported file with PyTorch, and refuse it if it differs.
+
+    Files with free sizes are run with batches of two images in the smallest shape that holds them.
+
+    Args:
+        path (Path): The exported file.
+        model (ExportModel): What it was exported from.
+        images (Iterable[np.ndarray], optional): BGR images (H, W, 3), uint8, of any size. Defaults to synthetic ones.
+
+    Returns:
+        Differences: The largest differences.
+
+    Raises:
+        VerificationError: Boxes differ by more than 0.5 pixels, scores by more than 0.001, or more than 1 % of the
+            final detections have no counterpart.
+    """
+    from mmseam.inference.exported_runtime import ExportedEngine
+    engine = ExportedEngine(path)
+    metadata = engine.backend.metadata
+    compare = _compare_detections if metadata.has_nms else _compare_outputs
+    parts: List[Differences] = []
+    for batch in _batches(_synthetic_images(metadata) if images is None else images, 2 if metadata.dynamic else 1):
+        inputs = engine.preparation(batch).inputs
+        with torch.inference_mode():
+            boxes, scores = (output.numpy() for output in model(torch.from_numpy(inputs)))
+        parts.append(compare(engine.backend, inputs, boxes, scores))
+    if not parts:
+        raise ValueError('there are no images to compare the exported file with PyTorch on')
+    images_, detections, box, score, unmatched = zip(*parts)
+    differences = Differences(sum(images_), sum(detections), max(box), max(score), sum(unmatched))
+    _require_equal(differences, path)
+    return differences
+
+
+def _require_equal(differences: Differences, path: Path) -> None:
+    problems = []
+    if not differences.boxes <= BOX_TOLERANCE:  # so that NaN is refused too
+        problems.append(f'boxes by {differences.boxes:.3g} pixels (allowed: {BOX_TOLERANCE})')
+    if not differences.scores <= SCORE_TOLERANCE:
+        problems.append(f'scores by {differences.scores:.3g} (allowed: {SCORE_TOLERANCE})')
+    if differences.unmatched > max(1, _UNMATCHED_SHARE * differences.detections):
+        problems.append(f'{differences.unmatched} of {differences.detections} detections have no counterpart')
+    if problems:
+        raise VerificationError(f'{path.name} differs from PyTorch: {"; ".join(problems)}; it was not kept')
+
+
+def _compare_outputs(backend, inputs: np.ndarray, boxes: np.ndarray, scores: np.ndarray) -> Differences:
+    found_boxes, found_scores = backend(inputs)
+    if found_boxes.shape != boxes.shape or found_scores.shape != scores.shape:
+        raise VerificationError(f'{backend.path.name} gives boxes {found_boxes.shape} and scores {found_scores.shape}, '
+                                f'PyTorch {boxes.shape} and {scores.shape}')
+    certain = scores.max(2) > backend.metadata.test_cfg.get('score_thr', 0)
+    distances = np.abs(found_boxes - boxes)[certain]
+    return Differences(len(inputs), len(distances), float(distances.max(initial=0)),
+                       float(np.abs(found_scores - scores).max()), 0)
+
+
+def _compare_detections(backend, inputs: np.ndarray, boxes: np.ndarray, scores: np.ndarray) -> Differences:
+    from mmseam.models.utils.detections import select_detections
+    number, unmatched, distances = 0, 0, []
+    for found, *wanted in zip(backend.detect(inputs), torch.from_numpy(boxes), torch.from_numpy(scores)):
+        wanted = select_detections(*wanted, backend.metadata.test_cfg)
+        rows = torch.column_stack([wanted.bboxes, wanted.scores, wanted.labels]).numpy()
+        nearest = _differences_to_nearest(found, rows)
+        number += len(rows)
+        distances.append(nearest)
+        unmatched += len(rows) - len(nearest)
+    box, score = np.concatenate(distances).max(axis=0, initial=0)
+    return Differences(len(inputs), number, float(box), float(score), unmatched)
+
+
+def _differences_to_nearest(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Differences of box and score, (M, 2), of each wanted row that has a row of its class within the tolerance."""
+    if not len(found) or not len(wanted):
+        return np.zeros((0, 2))
+    difference = np.abs(wanted[:, None] - found)
+    box = np.where(difference[..., 5] > 0, np.inf, difference[..., :4].max(2))
+    nearest = box.argmin(1)
+    rows = np.arange(len(wanted))
+    pairs = np.stack((box[rows, nearest], difference[rows, nearest, 4]), 1)
+    return pairs[pairs[:, 0] <= BOX_TOLERANCE]
+
+
+def _batches(images: Iterable[np.ndarray], size: int) -> Iterator[List[np.ndarray]]:
+    batch: List[np.ndarray] = []
+    for image in images:
+        batch.append(image)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _synthetic_images(metadata: ModelMetadata) -> Iterator[np.ndarray]:
+    """Noise, coarse and fine, of several shapes."""
+    random = np.random.default_rng(0)
+    height, width = metadata.input_size
+    for rows, columns in ((height, width), (height, width // 2), (height // 2, width), (height, width)):
+        coarse = random.integers(0, 256, (rows // 16 + 1, columns // 16 + 1, 3), np.uint8)
+        yield np.kron(coarse, np.ones((16, 16, 1), np.uint8))[:rows, :columns]

@@ -1,0 +1,1 @@
+"""Run trained detectors on images: sources, preprocessing, backends, results, drawing."""

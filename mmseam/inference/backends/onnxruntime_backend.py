@@ -1,0 +1,46 @@
+"""ONNX files, run by onnxruntime."""
+import warnings
+from typing import List, Mapping
+
+import numpy as np
+
+from mmseam.utils.optional_package import require_package
+
+from .base import Backend, Outputs
+from .cpu_cores import available_cores
+
+
+class OnnxRuntimeBackend(Backend):
+    """An ONNX model in a session of onnxruntime; the arguments are those of :class:`Backend`.
+
+    Without ``num_threads`` it takes the physical cores that the process may use. A CUDA device needs onnxruntime-gpu;
+    without it the model runs on the CPU, and a warning says so.
+    """
+
+    library = 'onnxruntime'
+
+    def _load(self) -> Mapping[str, str]:
+        onnxruntime = require_package('onnxruntime')
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.intra_op_num_threads = self.num_threads or available_cores()
+        self.cores = 1 if self.device.startswith('cuda') else options.intra_op_num_threads
+        # Idle threads that wait for the next run in a loop would slow down what comes between: decoding, resizing, NMS.
+        options.add_session_config_entry('session.force_spinning_stop', '1')
+        providers = self._providers(onnxruntime.get_available_providers())
+        self.session = onnxruntime.InferenceSession(str(self.path), options, providers=providers)
+        return self.session.get_modelmeta().custom_metadata_map
+
+    def _run(self, images: np.ndarray) -> Outputs:
+        first, second = self.session.run(None, {'images': images})
+        return first, second
+
+    def _providers(self, available: List[str]) -> list:
+        if not self.device.startswith('cuda'):
+            return ['CPUExecutionProvider']
+        if 'CUDAExecutionProvider' not in available:
+            warnings.warn(f'{self.path} runs on the CPU: this onnxruntime has no CUDA; install onnxruntime-gpu in its '
+                          'place', stacklevel=2)
+            return ['CPUExecutionProvider']
+        device_id = int(self.device.partition(':')[2] or 0)
+        return [('CUDAExecutionProvider', dict(device_id=device_id)), 'CPUExecutionProvider']

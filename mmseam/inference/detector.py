@@ -1,0 +1,208 @@
+"""A detector in two lines."""
+from contextlib import closing
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
+
+import cv2
+from mmengine.fileio import load
+
+from mmseam.utils.checkpoint_match import check_checkpoint_file
+from mmseam.utils.config import ConfigError, find_config, load_config
+
+from .backends import is_exported
+from .media import SourceImage, VideoReader
+from .parallel import map_in_order
+from .preprocessing import ImageBatch
+from .results import DetectionResult
+from .runtime import Engine
+from .sources import ImageSource, open_source
+from .stopwatch import StopWatch
+
+MAX_WORKERS = 4  # each holds the maps of its images in memory
+MIN_BATCHES = 8  # for fewer it is not worth the second session of an exported model
+_THIN = 20  # times as long as wide; only such an image can vanish when it is resized
+
+
+class _Job(NamedTuple):
+    """A batch that is prepared; ``watch`` has timed it so far."""
+    images: List[SourceImage]
+    batch: ImageBatch
+    watch: StopWatch
+
+
+class Detector:
+    """Finds objects in images, videos and webcams; made by :func:`load_detector`.
+
+    Args:
+        engine (Engine): What runs the network.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @property
+    def classes(self) -> Tuple[str, ...]:
+        """Names of the classes, by label."""
+        return self.engine.classes
+
+    def __call__(self, source: Any, score_thr: float = 0.3, batch_size: int = 1,
+                 workers: Optional[int] = None) -> List[DetectionResult]:
+        """Find objects in all images of a source.
+
+        An image that cannot be read is named in a warning and left out. Results do not hold the pixels of files, which
+        are read again where needed, nor those of video frames: draw these by :meth:`stream`.
+
+        Args:
+            source (str | Path | int | np.ndarray | PIL.Image.Image | list): Image file, folder, pattern, video file,
+                array (H, W, 3) in BGR, PIL image, or a list of images; see
+                :func:`~mmseam.inference.sources.open_source`.
+            score_thr (float): Detections below this score are left out. Defaults to 0.3.
+            batch_size (int): Images per forward pass. Defaults to 1.
+            workers (int, optional): Forward passes at the same time; on a CPU, several on one core each find more
+                images per second than one after the other on all cores, though each takes longer. Defaults to None: on
+                a CPU up to four for networks of YOLO11 and ONNX files, which allow it, if there are eight batches or
+                more; else one.
+
+        Returns:
+            List[DetectionResult]: One per image, in their order.
+
+        Raises:
+            FileNotFoundError: There is no such file or folder, or no image in it.
+            ValueError: The source is of no known kind, a webcam, which never ends, or ``batch_size`` is below 1 or
+                ``workers`` not one of the possible numbers.
+            OSError: The video cannot be read.
+        """
+        opened = open_source(source)
+        if isinstance(opened, VideoReader) and opened.is_webcam:
+            raise ValueError('a webcam never ends; iterate over .stream() instead')
+        return [result.without_pixels() if result.path else result
+                for result in self.stream(opened, score_thr, batch_size, workers)]
+
+    def stream(self, source: Any, score_thr: float = 0.3, batch_size: int = 1,
+               workers: Optional[int] = None) -> Iterator[DetectionResult]:
+        """Find objects in one image after the other, for videos, webcams and large folders.
+
+        Args:
+            source (Any): As for a call, a webcam (``0`` or ``'0'``), or what ``open_source`` returns.
+            score_thr (float): Detections below this score are left out. Defaults to 0.3.
+            batch_size (int): Images per forward pass. Defaults to 1.
+            workers (int, optional): As for a call, but one for a webcam. Some images are read ahead then.
+
+        Returns:
+            Iterator[DetectionResult]: Results that hold the pixels of their image.
+
+        Raises:
+            FileNotFoundError, ValueError, OSError: As for a call.
+        """
+        if batch_size < 1:
+            raise ValueError(f'batch_size must be at least 1, not {batch_size}')
+        opened = source if isinstance(source, (ImageSource, VideoReader)) else open_source(source)
+        return self._stream(opened, score_thr, batch_size, self._num_workers(opened, batch_size, workers))
+
+    def _num_workers(self, source: Union[ImageSource, VideoReader], batch_size: int, workers: Optional[int]) -> int:
+        cores = self.engine.cores
+        if workers is not None:
+            if not 1 <= workers <= cores:
+                raise ValueError(f'workers must be from 1 to {cores} here, not {workers}')
+            return workers
+        if isinstance(source, VideoReader) and source.is_webcam:
+            return 1
+        is_short = source.total is not None and source.total < MIN_BATCHES * batch_size
+        return 1 if is_short else min(MAX_WORKERS, cores)
+
+    def _stream(self, source: Union[ImageSource, VideoReader], score_thr: float, batch_size: int,
+                workers: int) -> Iterator[DetectionResult]:
+        run = self.engine.forward if workers == 1 else self.engine.parallel_forward(workers)
+        detect = partial(self._detect, run, score_thr)
+        found = map_in_order(detect, self._prepare(source, batch_size), workers, self.engine.cores)
+        with closing(found):
+            for results in found:
+                yield from results
+
+    def _prepare(self, source: Union[ImageSource, VideoReader], batch_size: int) -> Iterator[_Job]:
+        images = self._resizable(source)
+        while True:
+            watch = StopWatch(self.engine.device)
+            batch = watch('load', lambda: list(islice(images, batch_size)))
+            if not batch:
+                return
+            prepare = partial(self.engine.preparation, [image.image for image in batch])
+            yield _Job(batch, watch('preprocess', prepare), watch)
+
+    def _resizable(self, source: Union[ImageSource, VideoReader]) -> Iterator[SourceImage]:
+        """The images of a source without files that are too thin to be resized: OpenCV makes no image of height 0."""
+        for image in source:
+            height, width = image.image.shape[:2]
+            if max(height, width) < _THIN * min(height, width) or self._can_prepare(image):
+                yield image
+                continue
+            reason = f'{image.name}: {width} x {height} pixels are too thin to be resized for the network'
+            if not isinstance(source, ImageSource) or image.path is None:
+                raise ValueError(reason)
+            source.leave_out(reason)
+
+    def _can_prepare(self, image: SourceImage) -> bool:
+        try:
+            self.engine.preparation([image.image])
+        except cv2.error:
+            return False
+        return True
+
+    def _detect(self, run: Callable[[ImageBatch], Any], score_thr: float, job: _Job) -> List[DetectionResult]:
+        engine, watch, images = self.engine, job.watch, job.images
+        outputs = watch('forward', lambda: run(job.batch))
+        found = watch('postprocess', lambda: engine.select(outputs, job.batch, score_thr))
+        speed = {stage: milliseconds / len(images) for stage, milliseconds in watch.milliseconds.items()}
+        return [
+            DetectionResult(*detections, engine.classes, image.image.shape[:2], image.name, image.path, image.frame,
+                            speed, image.image) for image, detections in zip(images, found)
+        ]
+
+
+def load_detector(model: Union[str, Path],
+                  checkpoint: Optional[Union[str, Path]] = None,
+                  device: Optional[str] = None,
+                  rect: bool = True) -> Detector:
+    """Load a detector.
+
+    Args:
+        model (str or Path): Config file, name of one of mmseam's configs, or exported file (``.onnx``,
+            ``.torchscript``, ``.pt2``, ``.xml``).
+        checkpoint (str or Path, optional): File or address of the weights of a config. Defaults to None, for the
+            weights that the metafile beside the config names; exported files hold theirs.
+        device (str, optional): ``'cpu'``, ``'cuda:0'``, …. Defaults to None, the best one there is, for exported
+            files the CPU.
+        rect (bool): Pad images to whole strides only, which is faster, instead of to the square as ``tools/test.py``
+            does; scores differ slightly. Exported models of a fixed size do not. Defaults to True.
+
+    Returns:
+        Detector: Ready to be called.
+
+    Raises:
+        ConfigError: There is no such config, it is damaged, or there are no weights for it.
+        CheckpointMismatchError: The checkpoint is not one of the config's model.
+        FileNotFoundError: There is no such checkpoint or exported file.
+        ExportedModelError: The exported file is damaged or was not exported by mmseam.
+        ImportError: The library that runs the exported file is missing.
+    """
+    if is_exported(model):
+        if checkpoint is not None:
+            raise ConfigError(f'{model} holds its weights; leave the checkpoint {checkpoint} out')
+        from .exported_runtime import ExportedEngine
+        return Detector(ExportedEngine(model, device, rect))
+    checkpoint = checkpoint or _published_weights(find_config(model))
+    check_checkpoint_file(checkpoint)
+    from .pytorch_runtime import PyTorchEngine
+    return Detector(PyTorchEngine(load_config(model), checkpoint, device, rect))
+
+
+def _published_weights(config: Path) -> str:
+    """File or address in the metafile of the config's folder."""
+    metafile = config.with_name('metafile.yml')
+    models = load(metafile)['Models'] if metafile.is_file() else []
+    weights = next((entry.get('Weights') for entry in models if entry['Name'] == config.stem), None)
+    if not weights:
+        raise ConfigError(f'no weights are published for {config.stem}; give a checkpoint')
+    return weights

@@ -1,0 +1,105 @@
+"""An exported file in the place of a config's model."""
+from typing import NoReturn, Tuple
+
+import torch
+from mmdet.models.detectors import BaseDetector
+from mmdet.structures import OptSampleList, SampleList
+from mmdet.utils import OptConfigType, OptMultiConfig
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from mmseam.models.utils import clip_to_image, to_original_scale
+from mmseam.registry import MODELS
+
+
+@MODELS.register_module()
+class ExportedDetector(BaseDetector):
+    """Detector whose network is an exported file, for tests with the host's pipelines and metrics.
+
+    It has no parameters. The file is loaded when the detector is built, and once more when its inputs come from
+    another device than the CPU.
+
+    Args:
+        file (str): An ``.onnx``, ``.torchscript``, ``.pt2`` or ``.xml`` (OpenVINO) file of
+            ``tools/deployment/export.py``.
+        test_cfg (:obj:`ConfigDict` or dict, optional): Settings of the post-processing. Defaults to None, those in
+            the file. A file that holds NMS allows no others.
+        data_preprocessor (:obj:`ConfigDict` or dict, optional): Defaults to None: normalise as the file asks for.
+        init_cfg (:obj:`ConfigDict` or dict, optional): Part of the host's signature. Defaults to None.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ImportError: The library that runs it is missing.
+        ExportedModelError: The file is not one that mmseam exported.
+    """
+
+    def __init__(self,
+                 file: str,
+                 test_cfg: OptConfigType = None,
+                 data_preprocessor: OptConfigType = None,
+                 init_cfg: OptMultiConfig = None) -> None:
+        # Here, since the backends' own post-processing comes from this package.
+        from .backends import load_backend
+        backend = load_backend(file)
+        super().__init__(data_preprocessor=data_preprocessor or _preprocessor(backend.metadata), init_cfg=init_cfg)
+        self.file = file
+        self.test_cfg = test_cfg
+        self.backend = backend
+
+    def predict(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> SampleList:
+        """Detect objects.
+
+        Args:
+            batch_inputs (Tensor): Normalised images, (B, 3, H, W).
+            batch_data_samples (list[:obj:`DetDataSample`]): With ``ori_shape``, ``scale_factor`` and, of letterboxed
+                images, ``pad_param``.
+
+        Returns:
+            list[:obj:`DetDataSample`]: The same with ``pred_instances``: ``bboxes`` in pixels of the original image,
+            ``scores`` and ``labels``.
+        """
+        self._follow(batch_inputs.device)
+        found = self.backend.detect(batch_inputs.cpu().numpy(), self.test_cfg)
+        results = [_to_instances(batch_inputs.new_tensor(rows), sample.metainfo)
+                   for rows, sample in zip(found, batch_data_samples)]
+        return self.add_pred_to_datasample(batch_data_samples, results)
+
+    def _forward(self, batch_inputs: Tensor, batch_data_samples: OptSampleList = None) -> Tuple[Tensor, Tensor]:
+        """Boxes (B, N, 4) in pixels of the input and scores (B, N, num_classes), without selection."""
+        self._follow(batch_inputs.device)
+        boxes, scores = self.backend(batch_inputs.cpu().numpy())
+        return batch_inputs.new_tensor(boxes), batch_inputs.new_tensor(scores)
+
+    def _follow(self, device: torch.device) -> None:
+        """Load the file for the device that the inputs come from: the runner moves models after they are built."""
+        from .backends import load_backend
+        if self.backend.device != str(device):
+            self.backend = load_backend(self.file, device)
+
+    def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> NoReturn:
+        """Exported files cannot be trained.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError(f'{self.file} is an exported model and cannot be trained; train its checkpoint and '
+                                  'export it again')
+
+    def extract_feat(self, batch_inputs: Tensor) -> NoReturn:
+        """Exported files do not give the maps inside.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError(f'{self.file} is an exported model, which gives boxes and no maps')
+
+
+def _preprocessor(metadata) -> dict:
+    return dict(type='mmdet.DetDataPreprocessor', mean=list(metadata.mean), std=list(metadata.std),
+                bgr_to_rgb=metadata.to_rgb)
+
+
+def _to_instances(rows: Tensor, meta: dict) -> InstanceData:
+    """Rows x1, y1, x2, y2, score, label as instances in the original image, cut at its borders."""
+    boxes = clip_to_image(to_original_scale(rows[:, :4], meta), meta)
+    return InstanceData(bboxes=boxes, scores=rows[:, 4], labels=rows[:, 5].long())

@@ -1,0 +1,160 @@
+"""Predicts on all of a source and writes pictures, a video and tables."""
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+
+import cv2
+from tqdm import tqdm
+
+from .detector import load_detector
+from .media import VideoReader, VideoWriter, write_image
+from .result_files import csv_file, json_file
+from .results import DetectionResult
+from .sources import ImageSource, open_source
+
+_NAMED = 20  # bad images in the summary
+
+
+class PredictionSummary(NamedTuple):
+    """What :func:`predict` did.
+
+    Args:
+        written (List[Path]): The drawn images, or the video.
+        bad (List[str]): Why images could not be read or drawn, each with the file's name.
+        num_images (int): Images or video frames that were predicted on.
+        num_detections (Dict[str, int]): Detections by class name, most frequent first.
+        milliseconds (Dict[str, float]): Mean time of an image by stage: those of ``DetectionResult.speed``, which may
+            overlap, and ``write`` (drawing and writing).
+        seconds (float): Of everything, from the first image to the last.
+    """
+    written: List[Path]
+    bad: List[str]
+    num_images: int
+    num_detections: Dict[str, int]
+    milliseconds: Dict[str, float]
+    seconds: float
+
+    def __str__(self) -> str:
+        found = ', '.join(f'{name} {number}' for name, number in self.num_detections.items()) or 'nothing'
+        lines = [f'{self.num_images} images or frames; found: {found}']
+        if self.num_images:
+            stages = ', '.join(f'{stage} {mean:.1f}' for stage, mean in self.milliseconds.items())
+            lines.append(f'ms an image: {stages}; {self.num_images / self.seconds:.1f} images per second')
+        if self.bad:
+            more = [f'and {len(self.bad) - _NAMED} more'] if len(self.bad) > _NAMED else []
+            title = f'{len(self.bad)} images could not be read or drawn:'
+            lines.append('\n- '.join([title, *self.bad[:_NAMED], *more]))
+        return '\n'.join(lines)
+
+
+def predict(source: Union[str, Path, int],
+            model: Union[str, Path],
+            checkpoint: Optional[Union[str, Path]] = None,
+            out_dir: Optional[Union[str, Path]] = None,
+            score_thr: float = 0.3,
+            device: Optional[str] = None,
+            batch_size: int = 1,
+            rect: bool = True,
+            json_path: Optional[Union[str, Path]] = None,
+            csv_path: Optional[Union[str, Path]] = None,
+            workers: Optional[int] = None) -> PredictionSummary:
+    """Predict on a source and write what was found.
+
+    Args:
+        source (str, Path or int): Image, folder (with the folders in it), pattern, video, or number of a webcam, which
+            an interrupt (Ctrl-C) ends.
+        model (str or Path): Config, name of one of mmseam's, or exported file.
+        checkpoint (str or Path, optional): Checkpoint of the config. Defaults to None, see
+            :func:`~mmseam.inference.detector.load_detector`.
+        out_dir (str or Path, optional): Folder of the drawn images, which are named as the sources, or of the video
+            (``.mp4``). Defaults to None: nothing is drawn.
+        score_thr (float): Detections below this score are left out. Defaults to 0.3.
+        device (str, optional): ``'cpu'``, ``'cuda:0'``, …. Defaults to None, see ``load_detector``.
+        batch_size (int): Images per forward pass. Defaults to 1.
+        rect (bool): Pad images to whole strides only, see ``load_detector``. Defaults to True.
+        json_path (str or Path, optional): File for :func:`~mmseam.inference.result_files.json_file`. Defaults to None.
+        csv_path (str or Path, optional): File for :func:`~mmseam.inference.result_files.csv_file`. Defaults to None.
+        workers (int, optional): Forward passes at the same time, see :meth:`Detector.stream`. Defaults to None.
+
+    Returns:
+        PredictionSummary: Files, counts and times. An image that cannot be read, or whose picture cannot be written, is
+        named there; it changes nothing for the others.
+
+    Raises:
+        FileNotFoundError: There is no source, no image in it, or no checkpoint.
+        ValueError: The source is of no known kind, or a result would overwrite it; or as of ``load_detector``.
+        OSError: The video cannot be read or written.
+    """
+    out_dir = Path(out_dir) if out_dir else None
+    opened = open_source(source, out_dir, report=tqdm.write)
+    if out_dir:
+        _refuse_to_overwrite(opened, out_dir)
+    detector = load_detector(model, checkpoint, device, rect)
+    with ExitStack() as stack:
+        sinks = [stack.enter_context(open_file(path))
+                 for open_file, path in ((json_file, json_path), (csv_file, csv_path)) if path]
+        written: List[Path] = []
+        if out_dir:
+            sinks.append(_pictures(opened, out_dir, written, stack))
+        results = detector.stream(opened, score_thr, batch_size, workers)
+        start = time.perf_counter()
+        counts, milliseconds, num_images = _run(results, opened, sinks)
+    seconds = time.perf_counter() - start
+    return PredictionSummary(written, opened.bad, num_images, counts, milliseconds, seconds)
+
+
+def _run(results: Iterator[DetectionResult], source: Union[ImageSource, VideoReader],
+         sinks: List[Callable[[DetectionResult], object]]) -> Tuple[Dict[str, int], Dict[str, float], int]:
+    """Detections by class, milliseconds by stage and number of images; an interrupt ends a webcam."""
+    is_video = isinstance(source, VideoReader)
+    counts, times, num_images = Counter(), Counter(), 0
+    try:
+        bar = tqdm(results, total=source.total, unit='frame' if is_video else 'image')
+        for result in bar:
+            start = time.perf_counter()
+            for sink in sinks:
+                sink(result)
+            times.update(result.speed, write=1000 * (time.perf_counter() - start))
+            counts.update(result.names)
+            num_images += 1
+    except KeyboardInterrupt:
+        if not (is_video and source.is_webcam):
+            raise
+    return dict(counts.most_common()), {stage: total / num_images for stage, total in times.items()}, num_images
+
+
+def _pictures(source: Union[ImageSource, VideoReader], out_dir: Path, written: List[Path],
+              stack: ExitStack) -> Callable[[DetectionResult], object]:
+    """What draws a result and writes it as an image or as the next frame."""
+    if isinstance(source, VideoReader):
+        written.append(_video_path(source, out_dir))
+        video = stack.enter_context(VideoWriter(written[0], source.fps, source.size))
+        return lambda result: video.write(result.plot())
+
+    def write(result: DetectionResult) -> None:
+        path = out_dir / source.relative_path(result.path)
+        try:
+            write_image(path, result.plot())
+        except (OSError, ValueError, cv2.error) as error:
+            source.bad.append(f'{result.path}: {error}')
+        else:
+            written.append(path)
+
+    return write
+
+
+def _video_path(source: VideoReader, out_dir: Path) -> Path:
+    return out_dir / f'{source.path.stem if source.path else source.name.replace(" ", "_")}.mp4'
+
+
+def _refuse_to_overwrite(source: Union[ImageSource, VideoReader], out_dir: Path) -> None:
+    """Check that nothing takes the place of a file of the source, also by way of links."""
+    if isinstance(source, VideoReader):
+        originals, targets = {source.path and source.path.resolve()}, [_video_path(source, out_dir)]
+    else:
+        originals = {path.resolve() for path in source.paths}
+        targets = [out_dir / source.relative_path(path) for path in source.paths]
+    if any(target.resolve() in originals for target in targets):
+        raise ValueError(f'the results would overwrite what is in {out_dir}; choose another folder for them')

@@ -1,3 +1,0 @@
-from .exported_detector import ExportedDetector
-
-__all__ = ['ExportedDetector']

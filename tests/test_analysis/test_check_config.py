@@ -1,0 +1,90 @@
+"""Contradictions in configs."""
+import pytest
+
+from mmseam.analysis.check_config import check_config
+from mmseam.utils.config import ConfigError, configs_folder, load_config
+
+COCO = 'yolo11_n_syncbn_fast_8xb16-500e_coco'
+FACE = 'yolo11_n_syncbn_fast_8xb16-250e_widerface'
+NECK = 'yolo11_n_seam-neck_syncbn_fast_8xb16-500e_coco'
+
+
+def problems(name: str, *options: str) -> str:
+    with pytest.raises(ConfigError) as error:
+        check_config(load_config(name, options))
+    return str(error.value)
+
+
+@pytest.mark.parametrize('path', sorted(configs_folder().glob('[!_]*/*.py')), ids=lambda path: path.stem)
+def test_our_configs_agree_with_themselves(path):
+    check_config(load_config(path))
+
+
+def test_classes_of_the_head_against_the_data_set():
+    message = problems(FACE, 'model.bbox_head.head_module.num_classes=80', 'model.train_cfg.assigner.num_classes=80')
+    assert message.count('model.bbox_head.head_module.num_classes is 80, but') == 3
+    for loader in ('train', 'val', 'test'):
+        assert f'{loader}_dataloader.dataset (mmseam.WIDERFaceDataset) has 1 classes (face); set ' in message
+
+
+def test_classes_of_the_head_against_the_assigner():
+    message = problems(COCO, 'model.train_cfg.assigner.num_classes=1')
+    assert message.splitlines()[1:] == [
+        '- model.bbox_head.head_module.num_classes is 80, but model.train_cfg.assigner.num_classes is 1; set both to '
+        'the number of classes'
+    ]
+
+
+def test_metainfo_of_the_config_wins_over_the_data_set():
+    fewer = ['model.bbox_head.head_module.num_classes=2', 'model.train_cfg.assigner.num_classes=2']
+    both = [f'{loader}_dataloader.dataset.metainfo.classes="(a,b)"' for loader in ('train', 'val', 'test')]
+    check_config(load_config(COCO, [*fewer, *both]))
+    assert 'test_dataloader.dataset (YOLOv5CocoDataset) has 80 classes (person, bicycle, car, …)' in problems(
+        COCO, *fewer, *both[:2])
+
+
+def test_a_single_class_without_its_comma():
+    message = problems(FACE, 'train_dataloader.dataset.metainfo.classes=face')
+    assert "train_dataloader.dataset.metainfo.classes is the text 'face', not a tuple" in message
+    assert "('face', )" in message
+
+
+def test_data_sets_inside_wrappers():
+    cfg = load_config(FACE)
+    inner = cfg.train_dataloader.dataset
+    two = dict(type='YOLOv5CocoDataset', metainfo=dict(classes=('a', 'b')))
+    cfg.train_dataloader.dataset = dict(
+        type='RepeatDataset', times=2, dataset=dict(type='ConcatDataset', datasets=[inner, two]))
+    with pytest.raises(ConfigError, match=r'train_dataloader\.dataset\.dataset\.datasets\.1 .* has 2 classes \(a, b\)'):
+        check_config(cfg)
+
+
+@pytest.mark.parametrize('name, option, expected', [
+    (COCO, 'model.neck.in_channels=[256,512,1024]',
+     'model.backbone puts out 128/128/256 channels (last_stage_out_channels=1024, widen_factor=0.25), but model.neck '
+     'expects 64/128/256 (in_channels=[256, 512, 1024], widen_factor=0.25)'),
+    (COCO, 'model.backbone.last_stage_out_channels=512', 'model.backbone puts out 128/128/128 channels'),
+    (COCO, 'model.backbone.widen_factor=0.5', 'model.backbone puts out 256/256/512 channels'),
+    (COCO, 'model.bbox_head.head_module.in_channels=[256,512,512]',
+     'model.neck puts out 64/128/256 channels (out_channels=[256, 512, 1024], widen_factor=0.25), but '
+     'model.bbox_head.head_module expects 64/128/128 (in_channels=[256, 512, 512], widen_factor=0.25)'),
+    (NECK, 'model.neck.1.in_channels=[256,512,512]',
+     'model.neck.0 puts out 64/128/256 channels (out_channels=[256, 512, 1024], widen_factor=0.25), but model.neck.1 '
+     'expects 64/128/128'),
+    (NECK, 'model.bbox_head.head_module.widen_factor=0.5',
+     'model.neck.1 puts out 64/128/256 channels (in_channels=[256, 512, 1024], widen_factor=0.25), but '
+     'model.bbox_head.head_module expects 128/256/512'),
+])
+def test_widths(name, option, expected):
+    assert expected in problems(name, option)
+
+
+def test_other_detectors_are_passed_over():
+    cfg = load_config(COCO)
+    cfg.model = dict(type='RetinaNet', backbone=dict(type='mmdet.ResNet', depth=50),
+                     neck=dict(type='mmdet.FPN', in_channels=[1, 2], out_channels=3),
+                     bbox_head=dict(type='mmdet.RetinaHead', num_classes=80, in_channels=4))
+    check_config(cfg)
+    cfg.model.bbox_head.num_classes = 3
+    with pytest.raises(ConfigError, match=r'model\.bbox_head\.num_classes is 3'):
+        check_config(cfg)
