@@ -1,17 +1,16 @@
 """Which images of a list are there, and how large they are, without decoding them."""
 import os
-import struct
 from concurrent.futures import ThreadPoolExecutor
 from typing import Dict, List, Set, Tuple
 
 import numpy as np
 from mmengine.dist import is_main_process
-from PIL import Image
 from tqdm import tqdm
+
+from .transforms.image_header import is_image_error, read_size
 
 #: Width and height of an image that is not there, and of a file in which no image size can be read.
 MISSING, UNREADABLE = 0, -1
-_EXIF_ORIENTATION = 0x0112
 _READ_THREADS = 8
 
 
@@ -22,17 +21,16 @@ def read_image_size(path: str) -> Tuple[int, int]:
         path (str): Image file.
 
     Returns:
-        Tuple[int, int]: Width and height in pixels after the rotation that its EXIF orientation asks for, which
-        ``cv2.imread`` applies; ``(UNREADABLE, UNREADABLE)`` for a file without a readable image header.
+        Tuple[int, int]: Width and height in pixels as ``cv2.imread`` returns the image; ``(UNREADABLE, UNREADABLE)``
+        for a file without a readable image header.
     """
     try:
-        with Image.open(path) as image:
-            width, height = image.size
-            # Orientations 5 to 8 turn the image by a quarter.
-            turned = image.getexif().get(_EXIF_ORIENTATION, 1) >= 5
-    except (OSError, SyntaxError, ValueError, struct.error):
+        with open(path, 'rb') as file:
+            return read_size(file) or (UNREADABLE, UNREADABLE)
+    except OSError as error:
+        if not is_image_error(error):
+            raise
         return UNREADABLE, UNREADABLE
-    return (height, width) if turned else (width, height)
 
 
 def update_image_sizes(sizes: np.ndarray, names: List[str], image_dir: str) -> np.ndarray:

@@ -1,5 +1,9 @@
 """``LoadIntactImage``: damaged image files in training and in test."""
+import errno
 import io
+import multiprocessing
+import resource
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,6 +12,7 @@ from PIL import Image
 from wider_face_files import face, truncate, write_wider_face
 
 from mmseam.datasets import LoadIntactImage, WIDERFaceDataset
+from mmseam.datasets.image_files import read_image_size
 from mmseam.datasets.transforms.loading import BAD_IMAGE_LOG
 
 pytestmark = pytest.mark.usefixtures('mmyolo_scope')
@@ -70,6 +75,85 @@ def test_undecodable_file_is_named(tmp_path, content):
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match='nothing.jpg'):
         load(tmp_path / 'nothing.jpg')
+
+
+# ======================== Very large images ========================
+def claim_size(content: bytes, width: int, height: int) -> bytes:
+    """The same JPEG with another size in its header."""
+    frame = max(content.find(b'\xff\xc0'), content.find(b'\xff\xc2'))
+    return content[:frame + 5] + height.to_bytes(2, 'big') + width.to_bytes(2, 'big') + content[frame + 9:]
+
+
+def test_panorama_of_190_megapixels_is_loaded(tmp_path):
+    path = tmp_path / 'panorama.jpg'
+    cv2.imwrite(str(path), np.zeros((9500, 20000), np.uint8))
+    assert read_image_size(str(path)) == (20000, 9500)
+    results = LoadIntactImage(reduce_to=2500).transform(dict(img_path=str(path), dataset=('in training', )))
+    assert results['img_shape'] == (1188, 2500)
+
+
+@pytest.mark.parametrize('options', [{}, dict(progressive=True)], ids=['baseline', 'progressive'])
+def test_header_that_claims_more_than_the_file_holds(tmp_path, options):
+    path = tmp_path / 'bomb.jpg'
+    path.write_bytes(claim_size(jpeg(**options), 16000, 16000))
+    assert read_image_size(str(path)) == (16000, 16000)
+    with pytest.raises(OSError, match=f'{path}: damaged, its header claims 256,000,000 pixels.*fetch the file again'):
+        load(path)
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png', '.tif'])
+def test_image_that_is_too_large_is_named(tmp_path, suffix):
+    path = tmp_path / f'large{suffix}'
+    if suffix == '.jpg':
+        path.write_bytes(claim_size(jpeg(), 30000, 10000) + bytes(1_000_000))
+    else:
+        Image.new('1', (30000, 10000)).save(path)
+    with pytest.raises(OSError, match=f'{path}: .*more .*than .*are read.*; scale the image down'):
+        load(path)
+
+
+def test_one_huge_header_does_not_stop_the_data_set(tmp_path):
+    split = write_wider_face(tmp_path, {f'e/{i}.jpg': [face(10 * i, 10, 20, 20)] for i in range(3)})
+    image = tmp_path / 'WIDER_train' / 'images' / 'e' / '1.jpg'
+    image.write_bytes(claim_size(image.read_bytes(), 60000, 60000))
+    dataset = WIDERFaceDataset(**split, pipeline=[dict(type='mmseam.LoadIntactImage')])
+    with pytest.warns(UserWarning, match='1.jpg: damaged, its header claims 3,600,000,000 pixels'):
+        assert dataset[1]['file_name'] != 'e/1.jpg'
+
+
+# ======================== What is no fault of the image ========================
+def _load_with_little_memory(dataset, results):
+    pages = int(Path('/proc/self/statm').read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2**27, -1))
+    try:
+        results.put(dataset[0]['file_name'])
+    except MemoryError as error:
+        results.put(f'MemoryError: {error}')
+
+
+@pytest.mark.parametrize('options', [{}, dict(progressive=True)], ids=['baseline', 'progressive'])
+def test_lack_of_memory_replaces_no_sample(tmp_path, options):
+    split = write_wider_face(tmp_path, {f'e/{i}.jpg': [face(10, 10, 20, 20)] for i in range(2)})
+    Image.new('RGB', (8000, 8000)).save(tmp_path / 'WIDER_train' / 'images' / 'e' / '0.jpg', **options)
+    dataset = WIDERFaceDataset(**split, pipeline=[dict(type='mmseam.LoadIntactImage')])
+    context = multiprocessing.get_context('fork')
+    results = context.Queue()
+    process = context.Process(target=_load_with_little_memory, args=(dataset, results))
+    process.start()
+    assert results.get(timeout=60).startswith('MemoryError: ')
+    process.join(60)
+
+
+@pytest.mark.parametrize('number', [errno.EMFILE, errno.ENOMEM, errno.ENETUNREACH])
+def test_error_of_the_machine_replaces_no_sample(tmp_path, monkeypatch, number):
+    dataset = damaged_dataset(tmp_path, bad=[])
+
+    def fail(*args, **kwargs):
+        raise OSError(number, 'not because of the file')
+
+    monkeypatch.setattr('mmengine.fileio.get', fail)
+    with pytest.raises(OSError, match='not because of the file'):
+        dataset[0]
 
 
 def damaged_dataset(tmp_path, bad, **options):

@@ -133,6 +133,22 @@ def test_changed_file_is_read_again(tmp_path, kind):
     assert (load(sample(tmp_path / 'a.jpg'))['img'] != first).any()
 
 
+@pytest.mark.parametrize('content', [b'', b'PK\x03\x04', b'\x93NUMPY\x01\0\x05\0(((((', np.float64],
+                         ids=['empty', 'zip', 'no header', 'another type'])
+def test_damaged_file_of_the_cache_is_replaced(tmp_path, content):
+    write_image(tmp_path / 'a.jpg')
+    load = LoadIntactImage(**caches(tmp_path)['disk'])
+    expected = load(sample(tmp_path / 'a.jpg'))['img']
+    kept, = (tmp_path / 'cache').iterdir()
+    if content is np.float64:
+        np.save(kept, np.zeros((4, 5)))
+    else:
+        kept.write_bytes(content)
+    with pytest.warns(UserWarning, match=f'{kept} holds no image and is replaced'):
+        np.testing.assert_array_equal(load(sample(tmp_path / 'a.jpg'))['img'], expected)
+    np.testing.assert_array_equal(np.load(kept), expected)
+
+
 def test_memory_is_bounded(tmp_path):
     image = np.zeros((128, 128, 64), np.uint8)  # 1 MB
     for cache in (RAMCache(2.5 / 1024), DiskCache(2.5 / 1024, str(tmp_path))):

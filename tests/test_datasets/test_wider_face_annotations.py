@@ -68,6 +68,14 @@ def test_image_without_faces(tmp_path, zeros, rest):
     ('a.jpg\n1\n1 2 nan 4 0 0 0 0 0 0\n', 3, 'finite numbers', 'nan'),
     ('a.jpg\n1\n1 2 3 4 0 0 0 0 0.5 0\n', 3, 'whole numbers', '0.5'),
     ('a.jpg\n1\n1 2 3 4 0 0 0 0 -1 0\n', 3, 'whole numbers', '-1'),
+    ('a.jpg\n1\n1 2 1e39 4 0 0 0 0 0 0\n', 3, 'finite numbers x y w h below 16,777,216', '1e39'),
+    ('a.jpg\n1\n1 2 1_0 4 0 0 0 0 0 0\n', 3, '10 numbers', '1_0'),
+    ('a.jpg\n1\n1 2 \u0661 4 0 0 0 0 0 0\n', 3, '10 numbers', '1 2 '),
+    ('a.jpg\n' + 5000 * '9' + '\n', 2, 'number of faces of a.jpg', "'99"),
+    ('../a.jpg\n0\n', 1, 'a file name below the image folder', "'../a.jpg'"),
+    ('/e/a.jpg\n0\n', 1, 'a file name below the image folder', "'/e/a.jpg'"),
+    ('e\\..\\..\\a.jpg\n0\n', 1, 'a file name below the image folder', 'a.jpg'),
+    ('e/\0.jpg\n0\n', 1, 'a file name below the image folder', '.jpg'),
     (TWO_FACES + TWO_FACES, 5, 'every image once', 'a second time'),
 ])
 def test_bad_file_is_refused_with_its_line(tmp_path, text, line, expected, found):

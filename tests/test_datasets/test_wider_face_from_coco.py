@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from wider_face_files import annotation_text, face, write_wider_face
 
-from mmseam.datasets.wider_face.annotations import read_wider_face_annotations
+from mmseam.datasets.wider_face.annotations import WIDERFaceFormatError, read_wider_face_annotations
 from mmseam.datasets.wider_face.from_coco import (
     coco_to_wider_face,
     convert_coco_to_wider_face,
@@ -64,11 +64,20 @@ def test_faces_go_to_their_image_in_order():
     (lambda coco: coco['images'][0].update(file_name='e/b.jpg'), 'the same file_name'),
     (lambda coco: coco['images'][0].update(file_name='e/b.txt'), "image id 7: .*found 'e/b.txt'"),
     (lambda coco: coco['annotations'][1].update(image_id=9), 'annotation 2: there is no image with the id 9'),
-    (lambda coco: coco['annotations'][1].update(category_id=2), r"one category, found \['1', '2'\]"),
+    (lambda coco: coco['annotations'][1].update(category_id=2), 'one category, found 1 and 2: keep'),
     (lambda coco: coco['annotations'][1].update(bbox=[1, 2, 3]), 'annotation 2: expected four finite'),
     (lambda coco: coco['annotations'][1].update(bbox=[1, 2, 3, float('nan')]), 'annotation 2: expected four finite'),
-    (lambda coco: coco['annotations'][1].pop('attributes'), 'annotation 2: expected "bbox" .* and "attributes"'),
-    (lambda coco: coco['annotations'][1]['attributes'].pop('pose'), 'annotation 2: expected "bbox"'),
+    (lambda coco: coco['annotations'][1].update(bbox=[1, 2, 3, 1e39]), 'annotation 2: expected four finite'),
+    (lambda coco: coco['annotations'][1].update(bbox=[1, 2, 3, 10**400]), 'annotation 2: expected four finite'),
+    (lambda coco: coco['annotations'][1].update(bbox=['1', '2', '3', '1_0']), 'annotation 2: expected four finite'),
+    (lambda coco: coco['annotations'][1].update(image_id=[3]), r'no image with the id \[3\]'),
+    (lambda coco: coco['annotations'].append(5), 'annotation number 3: expected'),
+    (lambda coco: coco['images'].append(5), 'image 2: expected "id" and "file_name"'),
+    (lambda coco: coco['images'][0].update(id=[]), 'image 0: expected "id" and "file_name"'),
+    (lambda coco: coco['images'][0].update(file_name='../e/b.jpg'), 'file name below the image folder'),
+    (lambda coco: coco['images'][0].update(file_name='/e/b.jpg'), 'file name below the image folder'),
+    (lambda coco: coco['annotations'][1].pop('attributes'), 'annotation 2: expected "image_id", "bbox" and "att'),
+    (lambda coco: coco['annotations'][1]['attributes'].pop('pose'), 'annotation 2: expected "image_id", "bbox"'),
     (lambda coco: coco['annotations'][1]['attributes'].update(pose=.5), 'whole numbers'),
     (lambda coco: coco['annotations'][1]['attributes'].update(pose=128), 'whole numbers'),
 ])
@@ -77,9 +86,15 @@ def test_bad_json_is_named(tmp_path, change, message):
     change(coco)
     path = tmp_path / 'faces.json'
     path.write_text(json.dumps(coco))
-    with pytest.raises(ValueError, match=f'faces.json: .*{message}'):
+    with pytest.raises(WIDERFaceFormatError, match=f'faces.json: .*{message}'):
         convert_coco_to_wider_face(path, tmp_path / 'out.txt')
     assert not (tmp_path / 'out.txt').exists()
+
+
+def test_deeply_nested_json_is_named(tmp_path):
+    (tmp_path / 'deep.json').write_text(100_000 * '[')
+    with pytest.raises(WIDERFaceFormatError, match='deep.json: '):
+        convert_coco_to_wider_face(tmp_path / 'deep.json', tmp_path / 'out.txt')
 
 
 def test_tool(tmp_path):

@@ -1,5 +1,7 @@
 """Cached index of a split: image sizes and annotations."""
 import multiprocessing
+import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -48,6 +50,30 @@ def test_size_is_that_of_the_decoded_image(tmp_path, orientation):
     assert read_image_size(path) == (width, height)
 
 
+@pytest.mark.parametrize('orientation', [0, 9, 77])
+def test_orientation_that_does_not_exist_turns_nothing(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new('RGB', (60, 40)).save(tmp_path / 'image.jpg', exif=exif)
+    assert cv2.imread(str(tmp_path / 'image.jpg')).shape[:2] == (40, 60)
+    assert read_image_size(str(tmp_path / 'image.jpg')) == (60, 40)
+
+
+@pytest.mark.parametrize('place', [b'IDAT', b'IEND'], ids=['before the pixels', 'behind them'])
+def test_orientation_of_a_png_is_found_without_decoding(tmp_path, place):
+    exif, path = Image.Exif(), tmp_path / 'image.png'
+    exif[0x0112] = 6
+    data = exif.tobytes()[len(b'Exif\0\0'):]
+    chunk = struct.pack('>I', len(data)) + b'eXIf' + data + struct.pack('>I', zlib.crc32(b'eXIf' + data))
+    content = cv2.imencode('.png', np.zeros((40, 60, 3), np.uint8))[1].tobytes()
+    start = content.index(place) - 4
+    path.write_bytes(content[:start] + chunk + content[start:])
+    assert read_image_size(str(path)) == (40, 60)
+    # The pixels are damaged, which only decoding would notice
+    path.write_bytes(path.read_bytes().replace(b'\x78', b'\0'))
+    assert read_image_size(str(path)) == (40, 60)
+
+
 def test_size_of_files_that_are_no_images(tmp_path):
     for content in (b'', b'text', b'\xff\xd8\xff\xe0\x00'):
         (tmp_path / 'image.jpg').write_bytes(content)
@@ -82,11 +108,33 @@ def test_other_reader_version_is_not_read(split, monkeypatch):
         load(split)
 
 
-@pytest.mark.parametrize('damage', [lambda path: truncate(path), lambda path: path.write_bytes(b'')])
+def change(path, **arrays):
+    """Write a cache file of the right key again, with other arrays."""
+    with np.load(path) as old:
+        np.savez(path, **{**old, **arrays})
+
+
+def replace_method(path):
+    """Say in the zip directory that the members are compressed by a method that does not exist."""
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b'PK\x01\x02\x14\x03\x14\0\0\0\0\0', b'PK\x01\x02\x14\x03\x14\0\0\0\x63\0')
+                     .replace(b'PK\x01\x02\x2d\x03\x2d\0\0\0\0\0', b'PK\x01\x02\x2d\x03\x2d\0\0\0\x63\0'))
+    with pytest.raises(NotImplementedError):
+        np.load(path)['key']
+
+
+@pytest.mark.parametrize('damage', [
+    truncate, lambda path: path.write_bytes(b''), replace_method,
+    lambda path: change(path, boxes=np.zeros((2, 4), np.float32)),
+    lambda path: change(path, sizes=np.zeros((3, 2))),
+    lambda path: change(path, offsets=np.array([0, 3, 1, 3])),
+    lambda path: change(path, file_names=np.frombuffer(b'e/a.jpg', np.uint8)),
+], ids=['cut', 'empty', 'unknown compression', 'too few boxes', 'other type', 'falling offsets', 'too few names'])
 def test_damaged_cache_is_replaced(split, damage, monkeypatch):
     load(split)
     damage(caches(split)[0])
     assert load(split).sizes.tolist() == [[120, 80]] * 3
+    assert load(split).annotations.offsets.tolist() == [0, 1, 1, 3]
     forbid(monkeypatch, wider_face_index, 'read_wider_face_annotations')
     load(split)
 

@@ -74,12 +74,15 @@ class DiskCache(ImageCache):
     def get(self, name: str) -> Optional[np.ndarray]:
         """The image, mapped copy-on-write, or None."""
         try:
-            return np.asarray(np.load(self._path(name), mmap_mode='c'))
+            image = np.load(self._path(name), mmap_mode='c')
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError) as error:
-            warnings.warn(f'{self._path(name)} cannot be read ({error}); delete it', stacklevel=2)
-            return None
+        except Exception as error:  # damaged files raise nearly anything; the image is decoded and kept again
+            image = error
+        if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim in (2, 3) and image.size:
+            return np.asarray(image)
+        warnings.warn(f'{self._path(name)} holds no image and is replaced: {image!r}', stacklevel=2)
+        return None
 
     def _store(self, name: str, image: np.ndarray) -> None:
         try:

@@ -1,24 +1,29 @@
 """What the header of a JPEG says (ITU-T T.81, annex B), read without a decoder."""
+import re
 from typing import Iterator, Optional, Tuple
 
 _SOI, _EOI, _SOS = b'\xff\xd8', b'\xff\xd9', 0xDA
 # Start of frame, of every kind of coding; the three left out define tables
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# A marker that is followed by a length: no stuffed zero, no TEM, no restart marker, no fill byte. Like libjpeg, pass
+# over any other bytes between two segments.
+_SEGMENT_MARKER = re.compile(rb'\xff([\x02-\xcf\xd8-\xfe])')
+# Cameras write some dozens; the limit keeps a crafted file from keeping the reader busy
+_MAX_SEGMENTS = 100_000
 
 
 def is_truncated_jpeg(content: bytes) -> bool:
     """Whether a JPEG ends within its header or lacks the end-of-image marker behind its first start of scan.
 
     The header is walked segment by segment, because an embedded thumbnail has an end marker of its own. In the scan
-    the marker cannot occur by chance: there a data byte 0xFF is always followed by 0x00 (B.1.1.5).
+    the marker cannot occur by chance: there a data byte 0xFF is always followed by 0x00 (B.1.1.5). Other damage is for
+    the decoder to find.
     """
     if not content.startswith(_SOI):
         return False
-    for marker, position in _segments(content):
-        if marker == _SOS:
-            # From the end, where it is, so that the scan is not searched
-            return content.rfind(_EOI, position) < 0
-    return True
+    scan = next((position for marker, position in _segments(content) if marker == _SOS), len(content))
+    # From the end, where the marker is, so that the scan is not searched
+    return content.rfind(_EOI, scan) < 0
 
 
 def jpeg_size(content: bytes) -> Optional[Tuple[int, int]]:
@@ -35,11 +40,14 @@ def jpeg_size(content: bytes) -> Optional[Tuple[int, int]]:
 
 def _segments(content: bytes) -> Iterator[Tuple[int, int]]:
     """Marker and place of the length of each segment of the header, to the first start of scan."""
-    position, marker = len(_SOI), None
-    while marker != _SOS and position + 4 <= len(content) and content[position] == 0xFF:
-        if content[position + 1] == 0xFF:  # 0xFF may be repeated as filling before a marker
-            position += 1
-            continue
-        marker, position = content[position + 1], position + 2
+    found = _SEGMENT_MARKER.search(content, len(_SOI))
+    for _ in range(_MAX_SEGMENTS):
+        if not found or found.end() + 2 > len(content):
+            return
+        marker, position = found.group(1)[0], found.end()
         yield marker, position
-        position += int.from_bytes(content[position:position + 2], 'big')
+        if marker == _SOS:
+            return
+        # The length counts its own two bytes
+        length = max(2, int.from_bytes(content[position:position + 2], 'big'))
+        found = _SEGMENT_MARKER.search(content, position + length)

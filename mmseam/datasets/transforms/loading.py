@@ -10,15 +10,20 @@ import mmcv
 import mmengine.fileio as fileio
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
+from PIL import Image
 
 from mmseam.registry import TRANSFORMS
 
 from .image_cache import build_image_cache, version_of
+from .image_header import BadImageError, check_size, is_image_error
 from .jpeg_header import is_truncated_jpeg
 from .reduced_jpeg import decode_reduced, reduce_instance
 
 #: Environment variable that names the file in which worker processes note bad images; set by ``BadImageHook``.
 BAD_IMAGE_LOG = 'MMSEAM_BAD_IMAGE_LOG'
+# Three bytes of the image, and as many 16-bit coefficients of a progressive JPEG
+_DECODING_BYTES_PER_PIXEL = 9
+_DECODING_ERRORS = (cv2.error, OSError, SyntaxError, Image.DecompressionBombError)
 
 
 # Under the host's name too: mmdet's DetInferencer looks for that very word in the test pipeline.
@@ -33,7 +38,9 @@ class LoadIntactImage(LoadImageFromFile):
 
     Older OpenCV versions decode a truncated JPEG to a partly grey picture without an error. So a JPEG counts as
     truncated when no end-of-image marker follows its first start-of-scan marker (bytes behind the end, as some cameras
-    append, do no harm). Damage in the middle of a complete file is not noticed.
+    append, do no harm). Damage in the middle of a complete file is not noticed. An image of more than
+    :data:`~mmseam.datasets.transforms.image_header.MAX_PIXELS` counts as bad too. Only errors of the image itself
+    replace a sample: a lack of memory, for example, stops training.
 
     Both of the following act in training only.
 
@@ -56,6 +63,7 @@ class LoadIntactImage(LoadImageFromFile):
 
     Raises:
         OSError: The image is bad and cannot be replaced; the message names the file and the reason.
+        MemoryError: There is not enough memory to decode the image.
         ValueError: ``reduce_to`` together with a ``color_type`` or ``imdecode_backend`` other than MMCV's defaults, or
             ``cache`` is unknown or lacks its folder.
     """
@@ -92,7 +100,7 @@ class LoadIntactImage(LoadImageFromFile):
                     return self._fill(results, *self._load(path))
                 return self._fill(results, *self._load_for_training(path))
             except OSError as error:
-                if dataset is None and not self.ignore_empty:
+                if not is_image_error(error) or (dataset is None and not self.ignore_empty):
                     raise
                 _note_bad_image(path, error)
             if dataset is None:
@@ -120,16 +128,24 @@ class LoadIntactImage(LoadImageFromFile):
     def _load(self, path: str, reduce_to: Optional[int] = None) -> Tuple[np.ndarray, int]:
         content = fileio.get(path, backend_args=self.backend_args)
         if is_truncated_jpeg(content):
-            raise OSError(f'{path}: the JPEG file is truncated; fetch it again')
+            raise BadImageError(f'{path}: the JPEG file is truncated; fetch it again')
+        size = check_size(content, path)
+        image, factor = self._decode(content, reduce_to)
+        if image is None:
+            _check_memory(path, size)
+            raise BadImageError(f'{path}: {len(content)} bytes that are no readable image; fetch the file again')
+        return image, factor
+
+    def _decode(self, content: bytes, reduce_to: Optional[int]) -> Tuple[Optional[np.ndarray], int]:
         try:
             image, factor = decode_reduced(content, reduce_to) if reduce_to else (None, 1)
             if image is None:
                 image = mmcv.imfrombytes(content, flag=self.color_type, backend=self.imdecode_backend)
-        except cv2.error:
-            image = None
-        if image is None:
-            raise OSError(f'{path}: {len(content)} bytes that are no readable image; fetch the file again')
-        return image, factor
+            return image, factor
+        except _DECODING_ERRORS as error:
+            if getattr(error, 'code', None) == cv2.Error.StsNoMem:
+                raise MemoryError(f'no memory to decode an image: {error}') from error
+            return None, 1
 
     def _fill(self, results: dict, image: np.ndarray, factor: int) -> dict:
         results['img'] = image.astype(np.float32) if self.to_float32 else image
@@ -142,6 +158,15 @@ class LoadIntactImage(LoadImageFromFile):
     def __repr__(self) -> str:
         return (f'{super().__repr__()[:-1]}, max_refetch={self.max_refetch}, reduce_to={self.reduce_to}, '
                 f'cache={self.cache})')
+
+
+def _check_memory(path: str, size: Optional[Tuple[int, int]]) -> None:
+    """Raise ``MemoryError`` where that may be why an image was not decoded: libjpeg does not tell it from damage."""
+    width, height = size or (0, 0)
+    try:
+        np.empty(width * height * _DECODING_BYTES_PER_PIXEL, np.uint8)
+    except MemoryError as error:
+        raise MemoryError(f'{path}: not enough memory to decode {width * height:,} pixels') from error
 
 
 def _note_bad_image(path: str, error: OSError) -> None:

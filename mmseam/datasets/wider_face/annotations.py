@@ -12,6 +12,7 @@ Source: Yang et al., *WIDER FACE: A Face Detection Benchmark*, CVPR 2016, and th
 Needs NumPy only, no framework.
 """
 import os
+import re
 from dataclasses import dataclass
 from typing import List, NoReturn, Tuple, Union
 
@@ -22,11 +23,15 @@ import numpy as np
 #: pose: 0 typical, 1 atypical.
 WIDER_FACE_ATTRIBUTES = ('blur', 'expression', 'illumination', 'invalid', 'occlusion', 'pose')
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
+#: Of a box, in pixels: beyond it float32 does not hold every whole number.
+LARGEST_COORDINATE = 2**24
 _COLUMNS = ('x', 'y', 'w', 'h') + WIDER_FACE_ATTRIBUTES
+_LONGEST_COUNT = 9  # digits; Python refuses to read some thousands
+_LONGEST_QUOTE = 200  # characters of a line in a message
 
 
 class WIDERFaceFormatError(ValueError):
-    """An annotation file that does not keep to the format; names the file and the line."""
+    """An annotation file that does not keep to its format; names the file and the line or the entry."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,9 @@ class _Parser:
         name = self.lines[self.position]
         if not name.lower().endswith(IMAGE_SUFFIXES):
             hint = '; does the count of the image above agree with its number of faces?' if self.counts else ''
-            self._fail(self.position, f'the file name of an image ({", ".join(IMAGE_SUFFIXES)})', repr(name), hint)
+            self._fail(self.position, f'the file name of an image ({", ".join(IMAGE_SUFFIXES)})', _quote(name), hint)
+        if not is_safe_name(name):
+            self._fail(self.position, 'a file name below the image folder', _quote(name))
         self.position += 1
         return name
 
@@ -126,8 +133,8 @@ class _Parser:
         if self.position == len(self.lines):
             self._fail(self.position, expected, 'the end of the file')
         line = self.lines[self.position]
-        if not (line.isascii() and line.isdigit()):
-            self._fail(self.position, expected, repr(line))
+        if not (line.isascii() and line.isdigit() and len(line) <= _LONGEST_COUNT):
+            self._fail(self.position, expected, _quote(line))
         self.position += 1
         return int(line)
 
@@ -143,12 +150,13 @@ class _Parser:
         line = self.lines[self.position]
         fields = line.split()
         try:
-            row = tuple(map(float, fields))
+            # Python reads 1_0 as 10, and the digits of other scripts
+            row = tuple(map(float, fields)) if line.isascii() and '_' not in line else ()
         except ValueError:
             row = ()
         if len(row) != len(_COLUMNS):
             expected = f'face {number} of {count} of {self.file_names[-1]}: {len(_COLUMNS)} numbers, '
-            self._fail(self.position, expected + ' '.join(_COLUMNS), f'{len(fields)} fields, {line!r}')
+            self._fail(self.position, expected + ' '.join(_COLUMNS), f'{len(fields)} fields, {_quote(line)}')
         return row
 
     def _skip_line_of_zeros(self) -> None:
@@ -166,14 +174,25 @@ class _Parser:
 
     def _check_numbers(self, table: np.ndarray) -> None:
         attributes = table[:, 4:]
-        finite = np.isfinite(table).all(axis=1)
+        sensible = (np.abs(table) < LARGEST_COORDINATE).all(axis=1)  # False for NaN
         # The documented values are 0, 1, 2; others fit as long as they are small whole numbers.
         whole = ((attributes == np.floor(attributes)) & (attributes >= 0) & (attributes < 128)).all(axis=1)
-        bad = np.flatnonzero(~(finite & whole))
+        bad = np.flatnonzero(~(sensible & whole))
         if len(bad):
             line = self.row_lines[bad[0]]
-            expected = 'finite numbers x y w h and whole numbers >= 0 for ' + ' '.join(WIDER_FACE_ATTRIBUTES)
-            self._fail(line, expected, repr(self.lines[line]))
+            expected = (f'finite numbers x y w h below {LARGEST_COORDINATE:,} and whole numbers >= 0 for '
+                        f'{" ".join(WIDER_FACE_ATTRIBUTES)}')
+            self._fail(line, expected, _quote(self.lines[line]))
 
     def _fail(self, line: int, expected: str, found: str, hint: str = '') -> NoReturn:
         raise WIDERFaceFormatError(f'{self.path}, line {line + 1}: expected {expected}, found {found}{hint}')
+
+
+def _quote(line: str) -> str:
+    return repr(line) if len(line) <= _LONGEST_QUOTE else f'{line[:_LONGEST_QUOTE]!r}…'
+
+
+def is_safe_name(name: str) -> bool:
+    """Whether a file name stays below the folder it is appended to; what is drawn is written under the same name."""
+    is_absolute = name.startswith(('/', '\\')) or name[1:2] == ':'
+    return not is_absolute and '..' not in re.split(r'[/\\]', name) and not re.search(r'[\x00-\x1f\x7f]', name)

@@ -1,13 +1,21 @@
 """WIDER FACE's official annotation text from COCO json."""
 import json
 import os
-from typing import List, Tuple, Union
+import reprlib
+from typing import Any, List, NoReturn, Tuple, Union
 
 import numpy as np
 
 from mmseam.utils.atomic_write import atomic_write
 
-from .annotations import IMAGE_SUFFIXES, WIDER_FACE_ATTRIBUTES, WIDERFaceAnnotations
+from .annotations import (
+    IMAGE_SUFFIXES,
+    LARGEST_COORDINATE,
+    WIDER_FACE_ATTRIBUTES,
+    WIDERFaceAnnotations,
+    WIDERFaceFormatError,
+    is_safe_name,
+)
 
 _NO_FACES = ' '.join(['0'] * (4 + len(WIDER_FACE_ATTRIBUTES)))
 _LARGEST_LABEL = 127
@@ -28,15 +36,16 @@ def coco_to_wider_face(coco: dict) -> WIDERFaceAnnotations:
         WIDERFaceAnnotations: Images and faces.
 
     Raises:
-        ValueError: Something of that is missing or not of that kind; the message names the image or annotation.
+        WIDERFaceFormatError: Something is missing or of another kind; the message names the image or annotation.
     """
     if not isinstance(coco, dict) or not all(isinstance(coco.get(key), list) for key in ('images', 'annotations')):
-        raise ValueError('expected COCO annotations, a dict with the lists "images" and "annotations"')
+        raise WIDERFaceFormatError('expected COCO annotations, a dict with the lists "images" and "annotations"')
     places, names = _read_images(coco['images'])
-    categories = {face.get('category_id') for face in coco['annotations']}
+    faces = sorted((_read_face(number, face, places) for number, face in enumerate(coco['annotations'])),
+                   key=lambda row: row[0])
+    categories = sorted({reprlib.repr(face.get('category_id')) for face in coco['annotations']})
     if len(categories) > 1:
-        raise ValueError(f'expected one category, found {sorted(map(str, categories))}: keep the faces only')
-    faces = sorted(((_place(face, places), *_read_face(face)) for face in coco['annotations']), key=lambda row: row[0])
+        raise WIDERFaceFormatError(f'expected one category, found {" and ".join(categories)}: keep the faces only')
     counts = np.bincount([place for place, _, _ in faces], minlength=len(names)) if faces else np.zeros(len(names))
     return WIDERFaceAnnotations(
         names,
@@ -78,13 +87,13 @@ def convert_coco_to_wider_face(json_file: Union[str, os.PathLike],
 
     Raises:
         FileNotFoundError: There is no such json file.
-        ValueError: It is no COCO json of faces with attributes; the message names the file and the place in it.
+        WIDERFaceFormatError: It is no COCO json of faces with attributes; the message names the file and the entry.
     """
     try:
         with open(json_file, encoding='utf-8') as file:
             annotations = coco_to_wider_face(json.load(file))
-    except ValueError as error:
-        raise ValueError(f'{os.fspath(json_file)}: {error}') from error
+    except (ValueError, RecursionError) as error:
+        raise WIDERFaceFormatError(f'{os.fspath(json_file)}: {error}') from error
     with atomic_write(os.fspath(out_file)) as file:
         file.write(format_wider_face_annotations(annotations))
     return len(annotations), len(annotations.boxes)
@@ -93,42 +102,43 @@ def convert_coco_to_wider_face(json_file: Union[str, os.PathLike],
 def _read_images(images: List[dict]) -> Tuple[dict, List[str]]:
     """Place of each image id, and the file names."""
     places, names = {}, []
-    for image in images:
-        try:
-            key, name = image['id'], image['file_name']
-        except (KeyError, TypeError):
-            raise ValueError(f'image {len(names)}: expected "id" and "file_name", found {image!r}') from None
-        if not str(name).lower().endswith(IMAGE_SUFFIXES) or '\n' in name:
-            raise ValueError(f'image id {key}: expected a file name ending with {", ".join(IMAGE_SUFFIXES)}, '
-                             f'found {name!r}')
-        places[key] = len(names)
+    for number, image in enumerate(images):
+        key, name = (image.get('id'), image.get('file_name')) if isinstance(image, dict) else (None, None)
+        if not isinstance(key, (int, str)) or not isinstance(name, str):
+            _fail(f'image {number}', '"id" and "file_name"', image)
+        if not name.lower().endswith(IMAGE_SUFFIXES) or not is_safe_name(name):
+            kinds = ', '.join(IMAGE_SUFFIXES)
+            _fail(f'image id {key}', f'a file name below the image folder that ends with {kinds}', name)
+        places[key] = number
         names.append(name)
     if not names:
-        raise ValueError('there is no image')
+        raise WIDERFaceFormatError('there is no image')
     for what, values in (('id', places), ('file_name', set(names))):
         if len(values) < len(names):
-            raise ValueError(f'two images have the same {what}')
+            raise WIDERFaceFormatError(f'two images have the same {what}')
     return places, names
 
 
-def _place(face: dict, places: dict) -> int:
-    if face.get('image_id') not in places:
-        raise ValueError(f'annotation {face.get("id")}: there is no image with the id {face.get("image_id")!r}')
-    return places[face['image_id']]
-
-
-def _read_face(face: dict) -> Tuple[List[float], List[int]]:
-    """Box and attribute values, in the order of the text's columns."""
-    where = f'annotation {face.get("id")}'
+def _read_face(number: int, face: dict, places: dict) -> Tuple[int, List[float], List[int]]:
+    """Place of the image, box, and attribute values in the order of the text's columns."""
+    has_id = isinstance(face, dict) and 'id' in face
+    where = f'annotation {reprlib.repr(face["id"])}' if has_id else f'annotation number {number}'
     try:
-        box = [float(value) for value in face['bbox']]
-        labels = [face['attributes'][name] for name in WIDER_FACE_ATTRIBUTES]
-    except (KeyError, TypeError, ValueError):
-        raise ValueError(f'{where}: expected "bbox" (four numbers) and "attributes" with '
-                         f'{", ".join(WIDER_FACE_ATTRIBUTES)}, found {face!r}') from None
-    if len(box) != 4 or not np.isfinite(box).all():
-        raise ValueError(f'{where}: expected four finite numbers as "bbox", found {face["bbox"]!r}')
+        image, box, labels = face['image_id'], face['bbox'], [face['attributes'][key] for key in WIDER_FACE_ATTRIBUTES]
+    except (KeyError, TypeError):
+        _fail(where, f'"image_id", "bbox" and "attributes" with {", ".join(WIDER_FACE_ATTRIBUTES)}', face)
+    if not isinstance(image, (int, str)) or image not in places:
+        raise WIDERFaceFormatError(f'{where}: there is no image with the id {reprlib.repr(image)}')
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_coordinate, box)):
+        _fail(where, f'four finite numbers below {LARGEST_COORDINATE:,} as "bbox"', box)
     if not all(isinstance(label, int) and 0 <= label <= _LARGEST_LABEL for label in labels):
-        raise ValueError(f'{where}: expected whole numbers from 0 to {_LARGEST_LABEL} as attributes, found '
-                         f'{face["attributes"]!r}')
-    return box, labels
+        _fail(where, f'whole numbers from 0 to {_LARGEST_LABEL} as attributes', face['attributes'])
+    return places[image], box, labels
+
+
+def _is_coordinate(value: Any) -> bool:
+    return isinstance(value, (int, float)) and abs(value) < LARGEST_COORDINATE
+
+
+def _fail(where: str, expected: str, found: Any) -> NoReturn:
+    raise WIDERFaceFormatError(f'{where}: expected {expected}, found {reprlib.repr(found)}')

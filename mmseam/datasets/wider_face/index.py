@@ -6,7 +6,6 @@ read is kept in an ``.npz`` file beside the annotation file, or in the user's ca
 import hashlib
 import logging
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Optional
@@ -17,10 +16,10 @@ from mmengine.logging import print_log
 from mmseam.utils.atomic_write import atomic_write
 
 from ..image_files import MISSING, UNREADABLE, update_image_sizes
-from .annotations import WIDERFaceAnnotations, read_wider_face_annotations
+from .annotations import WIDER_FACE_ATTRIBUTES, WIDERFaceAnnotations, read_wider_face_annotations
 
 # Raised whenever the reader or the layout of the cache file changes, so that no old cache file is read.
-_VERSION = 1
+_VERSION = 2
 _NAMED_FILES = 5
 
 
@@ -135,9 +134,24 @@ def _read_cache(path: Path, key: str) -> Optional[tuple]:
                 return None
             names = arrays['file_names'].tobytes().decode().split('\n')
             annotations = WIDERFaceAnnotations(names, arrays['offsets'], arrays['boxes'], arrays['attributes'])
-            return annotations, arrays['sizes']
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            sizes = arrays['sizes']
+    except Exception:  # whatever is wrong with it, and damaged zip files raise nearly anything, it can be made again
         return None
+    return (annotations, sizes) if _is_consistent(annotations, sizes) else None
+
+
+def _is_consistent(annotations: WIDERFaceAnnotations, sizes: np.ndarray) -> bool:
+    """Whether the arrays of a cache file are of the types and lengths that were written."""
+    images, faces = len(annotations), len(annotations.boxes)
+    expected = (
+        (sizes, np.int32, (images, 2)),
+        (annotations.offsets, np.int64, (images + 1, )),
+        (annotations.boxes, np.float32, (faces, 4)),
+        (annotations.attributes, np.int8, (faces, len(WIDER_FACE_ATTRIBUTES))),
+    )
+    steps = np.diff(annotations.offsets, prepend=0, append=faces)
+    return bool(all(array.dtype == kind and array.shape == shape for array, kind, shape in expected)
+                and (steps >= 0).all())
 
 
 def _write_cache(paths: List[Path], key: str, index: WIDERFaceIndex) -> None:
