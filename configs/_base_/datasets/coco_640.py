@@ -109,5 +109,5 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 val_evaluator = dict(
-    type='mmdet.CocoMetric', proposal_nums=(100, 1, 10), ann_file=data_root + val_ann_file, metric='bbox')
+    type='mmseam.CocoMetric', proposal_nums=(1, 10, 100), ann_file=data_root + val_ann_file, metric='bbox')
 test_evaluator = val_evaluator

@@ -109,7 +109,7 @@ test_dataloader = val_dataloader
 # not marked invalid. Both take the annotations from the data set where `gt_dir` is None.
 val_evaluator = [
     dict(type='mmseam.WIDERFaceMetric', gt_dir=gt_dir),
-    dict(type='mmdet.CocoMetric', proposal_nums=(100, 300, 1000), metric='bbox')
+    dict(type='mmseam.CocoMetric', proposal_nums=(100, 300, 1000), metric='bbox')
 ]
 test_evaluator = val_evaluator
 

@@ -1,4 +1,5 @@
 """Metrics."""
+from .coco_metric import CocoMetric
 from .wider_face_metric import WIDERFaceMetric
 
-__all__ = ['WIDERFaceMetric']
+__all__ = ['CocoMetric', 'WIDERFaceMetric']
