@@ -46,9 +46,9 @@ def step(size: str, head: str, form: str, imgsz: int, batch: int, boxes: int, de
     if form != OURS[-1]:
         model, images = (item.to(memory_format=torch.channels_last) for item in (model, images))
     wrapper_cfg = load_network_config(size, head).optim_wrapper
-    wrapper_cfg.optimizer.update(lr=1e-6, batch_size_per_gpu=batch)
+    wrapper_cfg.optimizer.lr = 1e-6
     if device == 'cuda':
-        wrapper_cfg.update(type='AmpOptimWrapper')
+        wrapper_cfg.type = 'mmseam.AccumulatingAmpOptimWrapper'
     optimizer = build_optim_wrapper(model, wrapper_cfg)
     centre, half = imgsz * labels[:, 1:3], imgsz / 2 * labels[:, 3:]
     rows = torch.cat([labels[:, :1], torch.zeros(len(labels), 1), centre - half, centre + half], 1)

@@ -65,7 +65,8 @@ def stamped(node):
 
 def test_inheritance_stamps_the_scope(child_config):
     """What makes the next test worth having: MMEngine writes `_scope_` into what is inherited."""
-    assert {'YOLODetector', 'mmseam.yolo_collate', 'EMAHook', 'OptimWrapper'} <= set(stamped(child_config._cfg_dict))
+    types = set(stamped(child_config._cfg_dict))
+    assert {'YOLODetector', 'mmseam.yolo_collate', 'mmseam.EMAHook', 'mmseam.AccumulatingOptimWrapper'} <= types
 
 
 def test_inherited_config_trains_and_evaluates(child_config):
@@ -77,7 +78,7 @@ def test_inherited_config_trains_and_evaluates(child_config):
     assert mosaic_batch['inputs'].shape == (2, 3, 640, 640)
     assert mosaic_batch['data_samples']['bboxes_labels'].shape[1] == 6
 
-    runner.train()  # one epoch of one step in the pipeline without mosaic, then the validation
+    runner.train()  # one epoch of one step, then the validation
     assert runner.iter == 1
     hooks = {type(hook).__name__ for hook in runner.hooks}
     assert hooks >= {'EMAHook', 'CloseMosaicHook', 'BadImageHook', 'YOLOParamSchedulerHook', 'DetVisualizationHook'}

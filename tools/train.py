@@ -9,7 +9,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--amp', action='store_true', help='train in mixed precision (CUDA only)')
     parser.add_argument(
         '--auto-scale-lr', action='store_true',
-        help='scale the learning rate by the real batch size over auto_scale_lr.base_batch_size of the config')
+        help='raise the learning rate for batches above auto_scale_lr.base_batch_size of the config, in proportion')
     parser.add_argument(
         '--resume', nargs='?', const='auto', metavar='CKPT',
         help='go on from this checkpoint; without a value from the last one in the work folder')

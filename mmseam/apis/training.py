@@ -8,6 +8,11 @@ from mmengine.config import Config
 from mmseam.utils.checkpoint_match import check_checkpoint_file
 from mmseam.utils.config import ConfigError
 
+AMP_OPTIM_WRAPPERS = {
+    'OptimWrapper': 'AmpOptimWrapper',
+    'mmseam.AccumulatingOptimWrapper': 'mmseam.AccumulatingAmpOptimWrapper',
+}
+
 
 def enable_amp(cfg: Config) -> None:
     """Train in mixed precision.
@@ -19,16 +24,18 @@ def enable_amp(cfg: Config) -> None:
         ConfigError: There is no GPU, or the config has an optimizer wrapper that cannot be swapped.
     """
     wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
-    if wrapper not in ('OptimWrapper', 'AmpOptimWrapper'):
-        raise ConfigError(f'--amp needs optim_wrapper.type OptimWrapper, the config has {wrapper}')
+    if wrapper not in (*AMP_OPTIM_WRAPPERS, *AMP_OPTIM_WRAPPERS.values()):
+        raise ConfigError(f'--amp needs optim_wrapper.type {" or ".join(AMP_OPTIM_WRAPPERS)}, the config has {wrapper}')
     if not torch.cuda.is_available():
         raise ConfigError('--amp needs a CUDA device, and PyTorch sees none; leave it out on a CPU')
-    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.type = AMP_OPTIM_WRAPPERS.get(wrapper, wrapper)
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
 def enable_auto_scale_lr(cfg: Config) -> None:
     """Scale the learning rate by the real batch size over ``auto_scale_lr.base_batch_size``.
+
+    With :class:`mmseam.engine.YOLOParamSchedulerHook`, which accumulates small batches, only upwards.
 
     Args:
         cfg (Config): The config, changed in place.

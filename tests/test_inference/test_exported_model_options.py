@@ -36,7 +36,7 @@ def test_the_file_becomes_the_model(config, tmp_path):
     assert cfg.load_from is None
     # Nothing to compare with a checkpoint, and no weights to average
     assert [hook for hook in original.custom_hooks if hook not in cfg.custom_hooks] == [
-        hook for hook in original.custom_hooks if hook.type == 'EMAHook']
+        hook for hook in original.custom_hooks if hook.type == 'mmseam.EMAHook']
     assert all(hook in original.custom_hooks for hook in cfg.custom_hooks)
 
 

@@ -86,6 +86,10 @@ def test_amp(monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
     training_options.enable_amp(cfg)
     assert cfg.optim_wrapper == dict(type='AmpOptimWrapper', loss_scale='dynamic')
+    cfg = Config(dict(optim_wrapper=dict(type='mmseam.AccumulatingOptimWrapper')))
+    training_options.enable_amp(cfg)
+    training_options.enable_amp(cfg)
+    assert cfg.optim_wrapper == dict(type='mmseam.AccumulatingAmpOptimWrapper', loss_scale='dynamic')
     with pytest.raises(ConfigError, match='the config has ApexOptimWrapper'):
         training_options.enable_amp(Config(dict(optim_wrapper=dict(type='ApexOptimWrapper'))))
 

@@ -1,16 +1,19 @@
 # ========================Frequently modified parameters======================
 # Everything below follows `train_cfg.max_epochs`; a child config or `--cfg-options` needs to change no other number.
 max_epochs = 500
-# Epochs without mosaic at the end
+# Epochs without mosaic at the end; at most a third of the training
 close_mosaic_epochs = 10
-# Learning rate for 8 GPUs with 16 images each. The loss is summed over the batch, as in YOLO11, and the gradient is
-# clipped, so the rate holds for nearby batch sizes; `--auto-scale-lr` scales it in proportion.
+# For every batch size: batches of up to 64 images are accumulated to 64, see mmseam.YOLOParamSchedulerHook
 base_lr = 0.01
-train_batch_size_per_gpu = 16
+# True: AdamW if the training is shorter than 10,000 optimizer steps, which is better for fine-tuning on little data
+auto_optimizer = False
 
 # ========================Possible modified parameters========================
 lr_factor = 0.01  # Final learning rate relative to the first
-weight_decay = 0.0005  # For 64 images; the constructor scales it with the batch size
+nominal_batch_size = 64  # Images per optimizer step that smaller batches are accumulated to
+weight_decay = 0.0005  # For the nominal batch size; it follows the images per optimizer step
+warmup_epochs = 3
+warmup_min_iters = 100  # Little data has few iterations per epoch
 val_interval = 10
 
 # =======================Unmodified in most cases==================
@@ -18,18 +21,18 @@ train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
+# `--auto-scale-lr` raises the rate for more than the 8 x 16 images of the release's recipe, and never lowers it
 auto_scale_lr = dict(enable=False, base_batch_size=8 * 16)
 param_scheduler = None
 optim_wrapper = dict(
-    type='OptimWrapper',
+    type='mmseam.AccumulatingOptimWrapper',
     clip_grad=dict(max_norm=10.0),
     optimizer=dict(
         type='SGD',
         lr=base_lr,
         momentum=0.937,
         weight_decay=weight_decay,
-        nesterov=True,
-        batch_size_per_gpu=train_batch_size_per_gpu),
+        nesterov=True),
     constructor='YOLOv5OptimizerConstructor')
 
 # MMEngine adds its timer and its sampler's seed by itself
@@ -37,12 +40,18 @@ default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50),
     visualization=dict(type='mmdet.DetVisualizationHook'),
     param_scheduler=dict(
-        type='mmseam.YOLOParamSchedulerHook', scheduler_type='linear', lr_factor=lr_factor, warmup_epochs=3),
+        type='mmseam.YOLOParamSchedulerHook',
+        scheduler_type='linear',
+        lr_factor=lr_factor,
+        warmup_epochs=warmup_epochs,
+        warmup_mim_iter=warmup_min_iters,
+        nominal_batch_size=nominal_batch_size,
+        auto_optimizer=auto_optimizer),
     checkpoint=dict(type='CheckpointHook', interval=val_interval, save_best='auto', rule='greater', max_keep_ckpts=2))
 
 custom_hooks = [
     dict(
-        type='EMAHook',
+        type='mmseam.EMAHook',
         ema_type='ExpMomentumEMA',
         momentum=0.0001,
         update_buffers=True,

@@ -16,7 +16,7 @@ class CloseMosaicHook(PipelineSwitchHook):
     ``ClassBalancedDataset`` and ``MultiImageMixDataset``.
 
     Args:
-        num_last_epochs (int): Epochs at the end without mosaic. Defaults to 10.
+        num_last_epochs (int): Epochs at the end without mosaic, at most a third of the training. Defaults to 10.
     """
 
     def __init__(self, num_last_epochs: int = 10) -> None:
@@ -41,7 +41,7 @@ class CloseMosaicHook(PipelineSwitchHook):
             raise KeyError('CloseMosaicHook needs `train_pipeline_stage2` in the config: the pipeline without mosaic. '
                            'Define it, or leave the hook out of `custom_hooks`.')
         self.switch_pipeline = pipeline
-        self.switch_epoch = runner.max_epochs - self.num_last_epochs
+        self.switch_epoch = runner.max_epochs - min(self.num_last_epochs, runner.max_epochs // 3)
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Replace the pipelines when their epoch has come.

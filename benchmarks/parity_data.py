@@ -1,0 +1,113 @@
+"""Data and configs of ``recipe_parity.py``: one split of real faces in the forms that both sides read."""
+import json
+import random
+from pathlib import Path
+
+NUM_TRAIN = 600
+CONFIGS = dict(plain='yolo11_n_syncbn_fast_8xb16-500e_coco', multiseam='yolo11_n_multiseam_syncbn_fast_8xb16-500e_coco')
+
+
+# ======================== Data ========================
+def write_split(data: Path, out: Path) -> None:
+    """Split ``masked_faces`` into training and validation, as COCO json and as Ultralytics' folders and text files.
+
+    Args:
+        data (Path): Folder that holds ``masked_faces/``.
+        out (Path): Where to; images are linked.
+    """
+    source = json.loads((data / 'masked_faces' / 'annotations.json').read_text())
+    images = sorted(source['images'], key=lambda image: image['id'])
+    random.Random(0).shuffle(images)
+    for name, part in dict(train=images[:NUM_TRAIN], val=images[NUM_TRAIN:]).items():
+        part = sorted(part, key=lambda image: image['id'])
+        boxes = {image['id']: [] for image in part}
+        for annotation in source['annotations']:
+            if annotation['image_id'] in boxes:
+                boxes[annotation['image_id']].append(annotation)
+        out.mkdir(parents=True, exist_ok=True)
+        (out / f'{name}.json').write_text(json.dumps(dict(
+            images=part, annotations=sum(boxes.values(), []), categories=source['categories'])))
+        for image in part:
+            _write_ultralytics(data / 'masked_faces' / 'images', out, name, image, boxes[image['id']])
+    (out / 'faces.yaml').write_text(f'path: {out.resolve()}\ntrain: images/train\nval: images/val\nnames:\n  0: face\n')
+
+
+def _write_ultralytics(source: Path, out: Path, part: str, image: dict, annotations: list) -> None:
+    link, label = (out / kind / part / image['file_name'] for kind in ('images', 'labels'))
+    for path in (link, label):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    if not link.exists():
+        link.symlink_to((source / image['file_name']).resolve())
+    rows = []
+    width, height = image['width'], image['height']
+    for x, y, w, h in (annotation['bbox'] for annotation in annotations):
+        x1, y1, x2, y2 = max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)
+        center = (x1 + x2) / 2 / width, (y1 + y2) / 2 / height
+        rows.append('0 {:.6f} {:.6f} {:.6f} {:.6f}\n'.format(*center, (x2 - x1) / width, (y2 - y1) / height))
+    label.with_suffix('.txt').write_text(''.join(rows))
+
+
+def score(annotations: Path, detections: Path) -> dict:
+    """AP, AP50 and AP75 by pycocotools with at most 300 boxes per image.
+
+    Args:
+        annotations (Path): COCO json.
+        detections (Path): COCO results.
+    """
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+    truth = COCO(str(annotations))
+    evaluation = COCOeval(truth, truth.loadRes(str(detections)), 'bbox')
+    evaluation.params.maxDets = [1, 100, 300]
+    evaluation.evaluate()
+    evaluation.accumulate()
+    precision = evaluation.eval['precision'][:, :, 0, 0, 2]  # threshold, recall; one class, every area, 300 boxes
+    return dict(AP=float(precision.mean()), AP50=float(precision[0].mean()), AP75=float(precision[5].mean()))
+
+
+# ======================== Config ========================
+def child_config(head: str, data: Path, images: Path, imgsz: int, epochs: int, batch: int, seed: int, auto: bool):
+    """A shipped COCO config with other data, classes, epochs, image size and batch size, and nothing else.
+
+    Args:
+        head (str): 'plain' or 'multiseam'.
+        data (Path): Folder of ``train.json`` and ``val.json``.
+        images (Path): Folder of the images.
+        imgsz (int): Side of the network's input.
+        epochs (int): Epochs.
+        batch (int): Images per iteration and process.
+        seed (int): Seed.
+        auto (bool): Whether short trainings take AdamW.
+
+    Returns:
+        Config: The config; loaders work in the process itself.
+    """
+    from mmseam.utils.config import load_config
+    cfg = load_config(CONFIGS[head])
+    cfg = type(cfg)(_resize(cfg.to_dict(), max(cfg.img_scale), imgsz))
+    cfg.model.bbox_head.head_module.num_classes = cfg.model.train_cfg.assigner.num_classes = 1
+    for part, loader in (('train', cfg.train_dataloader), ('val', cfg.val_dataloader), ('val', cfg.test_dataloader)):
+        loader.update(num_workers=0, persistent_workers=False, pin_memory=False)
+        loader.dataset.update(data_root='', ann_file=str(data / f'{part}.json'), data_prefix=dict(img=f'{images}/'),
+                              metainfo=dict(classes=('face', )))
+    cfg.train_dataloader.batch_size = batch
+    cfg.train_cfg.update(max_epochs=epochs, val_interval=epochs)
+    cfg.default_hooks.checkpoint.update(interval=epochs, save_best=None)
+    cfg.default_hooks.param_scheduler.auto_optimizer = auto
+    for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
+        evaluator.update(ann_file=str(data / 'val.json'), proposal_nums=(1, 100, 300))
+    cfg.test_evaluator.outfile_prefix = 'detections'
+    cfg.randomness = dict(seed=seed)
+    return cfg
+
+
+def _resize(value, old: int, new: int):
+    """Replace the image size, and half of it as the border of the affine, wherever it stands."""
+    if isinstance(value, dict):
+        return {key: _resize(item, old, new) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        sides = {old: new, -old // 2: -new // 2}
+        if len(value) == 2 and all(isinstance(side, int) and side in sides for side in value):
+            return tuple(sides[side] for side in value)
+        return type(value)(_resize(item, old, new) for item in value)
+    return value

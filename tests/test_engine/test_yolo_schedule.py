@@ -1,0 +1,206 @@
+"""Schedule, accumulation, weight decay, moving average and choice of the optimizer: Ultralytics' and a formula."""
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from mmengine.hooks import Hook
+from mmengine.model import BaseModel
+from mmengine.optim import build_optim_wrapper
+from mmengine.runner import Runner
+
+from mmseam.analysis.schedule_trace import trace_schedule
+from mmseam.engine import AccumulatingOptimWrapper
+from mmseam.utils.config import load_config
+
+COCO, WIDER = 'yolo11_n_syncbn_fast_8xb16-500e_coco', 'yolo11_n_syncbn_fast_8xb16-250e_widerface'
+# Recorded by `benchmarks/peer/training_driver.py trace` with Ultralytics 8.3.40
+PEER = json.loads(Path(__file__).with_name('ultralytics_schedules.json').read_text())
+
+
+def shipped_config(images_per_batch, epochs, name=COCO, **schedule):
+    cfg = load_config(name)
+    cfg.train_cfg.max_epochs, cfg.train_dataloader.batch_size = epochs, images_per_batch
+    cfg.default_hooks.param_scheduler.update(schedule)
+    return cfg
+
+
+def step_iterations(steps):
+    return np.flatnonzero(np.diff(steps, prepend=0))
+
+
+@pytest.mark.parametrize('peer', PEER, ids=lambda peer: '-'.join(str(peer[key]) for key in (
+    'optimizer', 'images', 'batch', 'epochs')))
+def test_shipped_schedule_is_ultralytics(peer):
+    cfg = shipped_config(peer['batch'], peer['epochs'], auto_optimizer=peer['optimizer'] == 'auto')
+    cfg.model.bbox_head.head_module.num_classes = peer['classes']
+    trace = trace_schedule(cfg, peer['images'])
+    expected = np.array([row for row, number in peer['settings'] for _ in range(number)], dtype=float)
+    np.testing.assert_allclose(trace.rates, expected[:, :3], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(trace.momentum, expected[:, 3], rtol=0, atol=1e-12)  # NaN of AdamW included
+    np.testing.assert_array_equal(trace.accumulation, expected[:, 4])
+    intervals = [length for length, number in peer['step_intervals'] for _ in range(number)]
+    np.testing.assert_array_equal(step_iterations(trace.steps), np.cumsum(intervals) - 1)
+    assert trace.steps[-1] == peer['ema_updates'] and trace.optimizer == peer['chosen']
+    assert trace.weight_decay == (pytest.approx(peer['weight_decay']), 0, 0)
+
+
+@pytest.mark.parametrize('name', [COCO, WIDER])
+def test_processes_share_the_schedule_of_the_whole_batch(name):
+    whole, parts = (trace_schedule(shipped_config(batch, 5, name), 600, processes)
+                    for batch, processes in ((16, 1), (4, 4)))
+    for one, other in zip(whole, parts):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_long_trainings_keep_the_optimizer_of_the_config():
+    trace = trace_schedule(shipped_config(64, 105, auto_optimizer=True), 64 * 100)
+    assert trace.optimizer == 'SGD' and trace.rates[0, 2] == 0 and trace.rates.max() > .009
+
+
+# ======================== A runner ========================
+class Network(BaseModel):
+    """A convolution with normalization; its loss is summed over images as YOLO's."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.norm = torch.nn.Conv2d(1, 2, 1), torch.nn.BatchNorm2d(2)
+
+    def forward(self, inputs, sample_idx, mode='loss'):
+        images = torch.stack(list(inputs))
+        return dict(loss=100 * (self.norm(self.conv(images)).mean((1, 2, 3)) - images.mean((1, 2, 3))).square().sum())
+
+
+class Numbers(BaseDataset):
+
+    def load_data_list(self):
+        generator = torch.Generator().manual_seed(0)
+        return [dict(inputs=torch.rand(1, 2, 2, generator=generator)) for _ in range(self.metainfo['number'])]
+
+
+class Recorder(Hook):
+    """What the optimizer is told in each iteration, and when it steps."""
+
+    priority = 'VERY_LOW'
+
+    def before_train(self, runner):
+        self.rows, self.steps = [], []
+        runner.optim_wrapper.optimizer.register_step_post_hook(lambda *args: self.steps.append(runner.iter))
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        groups = runner.optim_wrapper.optimizer.param_groups
+        accumulation = runner.optim_wrapper._accumulative_counts
+        self.rows.append([*(group['lr'] for group in groups), groups[0]['momentum'], accumulation])
+
+
+def train(work_dir, images, batch, epochs, optim_wrapper='mmseam.AccumulatingOptimWrapper', **kwargs):
+    """Train with the shipped schedule, warm-up of 2 epochs and at least 5 iterations."""
+    cfg = load_config(COCO)
+    cfg.optim_wrapper.type = optim_wrapper
+    schedule = dict(cfg.default_hooks.param_scheduler, warmup_epochs=2, warmup_mim_iter=5)
+    recorder = Recorder()
+    runner = Runner(
+        Network(), str(work_dir),
+        train_dataloader=dict(
+            batch_size=batch, sampler=dict(type='DefaultSampler', shuffle=False),
+            dataset=dict(type=Numbers, serialize_data=False, metainfo=dict(number=images))),
+        train_cfg=dict(by_epoch=True, max_epochs=epochs), optim_wrapper=cfg.optim_wrapper,
+        default_hooks=dict(param_scheduler=schedule), custom_hooks=[cfg.custom_hooks[0], recorder],
+        default_scope='mmyolo', experiment_name=f'{work_dir.name}_{epochs}_{len(kwargs)}', cfg=Config(), **kwargs)
+    runner.train()
+    return runner, recorder
+
+
+def formula(images, batch, epochs):
+    """The schedule in plain arithmetic: rows as of Recorder, and the iterations with a step."""
+    length = -(-images // batch)
+    warmup = max(2 * length, 5)
+    rows, steps, last = [], [], -1
+    for iteration in range(length * epochs):
+        part = min(iteration / warmup, 1)
+        rate = .01 * (1 - iteration // length / epochs * .99)
+        accumulation = max(round(1 + part * (64 / batch - 1)), 1)
+        rows.append([part * rate, part * rate, .1 + part * (rate - .1), .8 + part * .137, accumulation])
+        if iteration - last >= accumulation:
+            steps.append(iteration)
+            last = iteration
+    return rows, steps
+
+
+@pytest.mark.parametrize('images, batch, epochs', [(60, 4, 6), (7, 2, 9), (1, 1, 3), (90, 24, 4), (200, 100, 5)])
+def test_training_follows_the_formula(tmp_path, images, batch, epochs):
+    runner, recorder = train(tmp_path, images, batch, epochs)
+    rows, steps = formula(images, batch, epochs)
+    np.testing.assert_allclose(recorder.rows, rows, rtol=1e-12, atol=1e-15)
+    assert recorder.steps == steps
+    average = torch.load(tmp_path / f'epoch_{epochs}.pth', weights_only=False)['ema_state_dict']
+    assert average['steps'] == len(steps)
+
+
+def test_resuming_within_the_warm_up_and_within_a_window_changes_nothing(tmp_path):
+    whole, recorder = train(tmp_path / 'whole', 28, 4, 4)
+    assert 6 not in recorder.steps  # the first epoch ends while gradients wait for a step
+    resumed, second = train(tmp_path / 'resumed', 28, 4, 4, resume=True,
+                            load_from=str(tmp_path / 'whole' / 'epoch_1.pth'))
+    assert second.rows == recorder.rows[7:] and second.steps == [step for step in recorder.steps if step > 6]
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(value, resumed.model.state_dict()[name]), name
+
+
+@pytest.mark.parametrize('batch, factor', [(4, 1), (8, 1), (24, 3)])
+def test_auto_scale_lr_raises_rates_above_the_base_batch_size_and_lowers_none(tmp_path, batch, factor):
+    recorder = train(tmp_path, 48, batch, 3, auto_scale_lr=dict(enable=True, base_batch_size=8))[1]
+    rates, expected = np.array(recorder.rows)[:, :3], np.array(formula(48, batch, 3)[0])[:, :3]
+    np.testing.assert_allclose(rates, factor * expected, rtol=1e-12)
+
+
+def test_a_wrapper_that_cannot_accumulate_is_named_and_left_as_it_is(tmp_path):
+    runner, recorder = train(tmp_path, 8, 4, 2, optim_wrapper='OptimWrapper')
+    log, = tmp_path.rglob('*.log')
+    assert recorder.steps == list(range(4)) and 'use mmseam.AccumulatingOptimWrapper' in log.read_text()
+    assert runner.optim_wrapper.optimizer.param_groups[0]['weight_decay'] == 5e-4
+
+
+def test_a_second_batch_size_that_differs_is_refused():
+    cfg = shipped_config(8, 3)
+    cfg.optim_wrapper.optimizer.batch_size_per_gpu = 16
+    with pytest.raises(ValueError, match='batch_size_per_gpu is 16, but train_dataloader gives 8 images'):
+        trace_schedule(cfg, 100)
+
+
+# ======================== Gradients ========================
+@pytest.mark.parametrize('parts', [1, 2, 4])
+def test_accumulated_gradients_step_like_those_of_the_whole_batch(parts):
+    """Summed, then clipped: the step is that of all images at once."""
+    torch.manual_seed(0)
+    data, model = torch.randn(16, 3), torch.nn.Linear(3, 1)
+    whole, accumulated = (torch.nn.Linear(3, 1) for _ in range(2))
+    for copy in (whole, accumulated):
+        copy.load_state_dict(model.state_dict())
+    for copy, number in ((whole, 1), (accumulated, parts)):
+        wrapper = AccumulatingOptimWrapper(
+            torch.optim.SGD(copy.parameters(), lr=.01, momentum=.9), accumulative_counts=number,
+            clip_grad=dict(max_norm=10.))
+        for _ in range(3):
+            for batch in data.chunk(number):
+                wrapper.update_params(1000 * copy(batch).square().sum())  # far above the norm to clip at
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(accumulated.state_dict()[name], value, rtol=1e-5, atol=1e-6)
+        assert not torch.equal(value, model.state_dict()[name])
+
+
+def test_every_parameter_of_a_detector_is_trained():
+    """The groups of the constructor hold each parameter once, plugins' included."""
+    from mmengine.registry import DefaultScope
+
+    from mmseam.registry import MODELS
+    cfg = load_config('yolo11_n_multiseam_syncbn_fast_8xb16-500e_coco')
+    with DefaultScope.overwrite_default_scope('mmyolo'):
+        model = MODELS.build(cfg.model)
+        groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
+    grouped = [id(parameter) for group in groups for parameter in group['params']]
+    assert len(grouped) == len(set(grouped)) and set(grouped) == {id(parameter) for parameter in model.parameters()}
