@@ -1,4 +1,4 @@
-"""Time of the network from the normalised image to decoded boxes and scores, in the forms it can be run in.
+"""Time of the network from the normalized image to decoded boxes and scores, in the forms it can be run in.
 
 On a CPU: as trained, deploy form (everything folded, channels-last), the same without channels-last, compiled,
 ONNX Runtime, OpenVINO; where there is a CUDA device: as trained, deploy form, fp16, CUDA graph, compiled. All of a

@@ -6,7 +6,7 @@ SIZES = ('n', 's', 'm', 'l', 'x')
 NO_ATTENTION = 'no-attention'
 # Part of the config's name by the head's attention; the last one is the article's head without any
 HEADS = {'plain': '', 'seam': '_seam', 'multiseam': '_multiseam', NO_ATTENTION: '_multiseam'}
-MIN_SETTLING_SIZE = 256  # pixels; below it normalisations would see a handful of values
+MIN_SETTLING_SIZE = 256  # pixels; below it normalizations would see a handful of values
 
 
 def config_name(size: str, head: str) -> str:
@@ -29,7 +29,7 @@ def build_detector(size: str, head: str, imgsz: int, images: Optional[object] = 
         size (str): One of ``SIZES``.
         head (str): One of ``HEADS``.
         imgsz (int): Side of the images in pixels.
-        images (Tensor, optional): Images to settle the normalisation with; noise without them.
+        images (Tensor, optional): Images to settle the normalization with; noise without them.
 
     Returns:
         nn.Module: The detector, in evaluation mode.

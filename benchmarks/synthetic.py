@@ -13,9 +13,9 @@ from torch.optim.swa_utils import update_bn
 
 
 def settle(network: nn.Module, images: Tensor) -> None:
-    """Give the batch normalisations the statistics of ``images`` (B, 3, H, W), B >= 2, and evaluate from then on.
+    """Give the batch normalizations the statistics of ``images`` (B, 3, H, W), B >= 2, and evaluate from then on.
 
-    As initialised they would let the maps fade from layer to layer, down to numbers that a processor takes longer for.
+    As initialized they would let the maps fade from layer to layer, down to numbers that a processor takes longer for.
     """
     update_bn([images], network)
     network.eval()
@@ -36,18 +36,18 @@ def set_class_bias(predictors: Iterable[nn.Conv2d], logits: Tensor, candidates: 
         predictor.bias += math.log(score_thr / (1 - score_thr)) - bound.item()
 
 
-def labelled_images(batch: int, imgsz: int, boxes: int) -> Tuple[Tensor, Tensor]:
+def labeled_images(batch: int, imgsz: int, boxes: int) -> Tuple[Tensor, Tensor]:
     """A batch as a loader hands it over.
 
     Returns:
-        tuple: Images (batch, 3, imgsz, imgsz) uint8, and boxes (batch * boxes, 5): number of the image, centre x and
+        tuple: Images (batch, 3, imgsz, imgsz) uint8, and boxes (batch * boxes, 5): number of the image, center x and
         y, width and height, as fractions of the image and inside it.
     """
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(256, (batch, 3, imgsz, imgsz), dtype=torch.uint8, generator=generator)
     size = 0.05 + 0.3 * torch.rand(batch * boxes, 2, generator=generator)
-    centre = size / 2 + (1 - size) * torch.rand(batch * boxes, 2, generator=generator)
-    return images, torch.cat([torch.arange(batch).repeat_interleave(boxes)[:, None], centre, size], 1)
+    center = size / 2 + (1 - size) * torch.rand(batch * boxes, 2, generator=generator)
+    return images, torch.cat([torch.arange(batch).repeat_interleave(boxes)[:, None], center, size], 1)
 
 
 def read_images(folder: str, imgsz: int, at_most: int = 8) -> Tensor:

@@ -1,4 +1,4 @@
-"""Time of a training step: normalisation, forward, loss, backward, clipping of the gradients and the optimizer's step.
+"""Time of a training step: normalization, forward, loss, backward, clipping of the gradients and the optimizer's step.
 
 A fixed batch of noise with boxes, without a loader; the exponential moving average is left out on both sides. The
 learning rate of 1e-6 leaves the network as it is, so that every step has the same work. On CUDA with mixed precision.
@@ -36,10 +36,10 @@ def step(size: str, head: str, form: str, imgsz: int, batch: int, boxes: int, de
     """A step as MMEngine's loop makes it, with the optimizer of the config."""
     import torch
     from mmengine.optim import build_optim_wrapper
-    from synthetic import labelled_images
+    from synthetic import labeled_images
 
     from mmseam.utils.heap import keep_freed_memory
-    images, labels = labelled_images(batch, imgsz, boxes)
+    images, labels = labeled_images(batch, imgsz, boxes)
     model = build_detector(size, head, imgsz).to(device).train()
     if form == OURS[0] and device == 'cpu':
         keep_freed_memory()
@@ -50,8 +50,8 @@ def step(size: str, head: str, form: str, imgsz: int, batch: int, boxes: int, de
     if device == 'cuda':
         wrapper_cfg.type = 'mmseam.AccumulatingAmpOptimWrapper'
     optimizer = build_optim_wrapper(model, wrapper_cfg)
-    centre, half = imgsz * labels[:, 1:3], imgsz / 2 * labels[:, 3:]
-    rows = torch.cat([labels[:, :1], torch.zeros(len(labels), 1), centre - half, centre + half], 1)
+    center, half = imgsz * labels[:, 1:3], imgsz / 2 * labels[:, 3:]
+    rows = torch.cat([labels[:, :1], torch.zeros(len(labels), 1), center - half, center + half], 1)
     facts = {}
 
     def run():

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import torch
 import torchvision_stub  # noqa: F401  (before ultralytics)
-from synthetic import labelled_images, read_images, set_class_bias, settle
+from synthetic import labeled_images, read_images, set_class_bias, settle
 from ultralytics_multiseam import ArticleNet
 
 HEADS = {'plain': 'Detect', 'seam': 'Detect_SEAM', 'multiseam': 'Detect_MultiSEAM'}
@@ -43,7 +43,7 @@ def forward(size, head, imgsz, batch, device):
 def training_step(size, head, imgsz, batch, boxes, device):
     """Forward, loss, backward, clipping and optimizer step, as Ultralytics' trainer does them, without EMA."""
     from ultralytics.engine.trainer import BaseTrainer
-    images, labels = labelled_images(batch, imgsz, boxes)
+    images, labels = labeled_images(batch, imgsz, boxes)
     model = build_network(size, head, torch.randn(2, 3, *2 * [max(imgsz, 256)])).to(device).train()
     model.args = SimpleNamespace(box=7.5, cls=0.5, dfl=1.5)
     optimizer = BaseTrainer.build_optimizer(SimpleNamespace(), model, 'SGD', 1e-6, 0.937, 5e-4)

@@ -19,7 +19,7 @@ class Latency(NamedTuple):
 
     Args:
         stages (Dict[str, np.ndarray]): Milliseconds of each image by stage: ``load`` (reading the image and the
-            transforms of the test pipeline), ``preprocess`` (to the device, normalisation), ``forward`` (the
+            transforms of the test pipeline), ``preprocess`` (to the device, normalization), ``forward`` (the
             network) and ``postprocess`` (decoding, score threshold, NMS, back to the image's scale). For detectors
             that cannot be split so, ``forward`` holds both.
         input_shapes (Counter): How many images the network saw at each (height, width).
@@ -32,7 +32,7 @@ class Latency(NamedTuple):
 
 @torch.no_grad()
 def measure_latency(model: nn.Module, dataset: BaseDataset, warm_up: int = 10) -> Latency:
-    """Run a detector over a data set and time its stages; a CUDA device is synchronised around each.
+    """Run a detector over a data set and time its stages; a CUDA device is synchronized around each.
 
     Args:
         model (nn.Module): A detector of mmdet or mmyolo on its device, in evaluation mode.

@@ -1,4 +1,4 @@
-"""Draws the faces of a WIDER FACE split, coloured by how much of them is covered."""
+"""Draws the faces of a WIDER FACE split, colored by how much of them is covered."""
 import os
 from pathlib import Path
 from typing import Iterator, List, Optional, Tuple, Union
@@ -12,8 +12,8 @@ from mmseam.datasets.wider_face.annotations import read_wider_face_annotations
 from mmseam.evaluation.functional import WIDERFaceGroundTruth, ground_truth_from_annotations, select_faces
 from mmseam.inference.media import write_image
 
-#: BGR colours by occlusion label; the last is that of ignored faces.
-COLOURS = ((80, 200, 60), (0, 215, 255), (40, 40, 230), (170, 170, 170))
+#: BGR colors by occlusion label; the last is that of ignored faces.
+COLORS = ((80, 200, 60), (0, 215, 255), (40, 40, 230), (170, 170, 170))
 LABELS = ('not covered', 'partly covered', 'heavily covered', 'ignored')
 _IGNORED = 3
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -54,7 +54,7 @@ def browse_wider_face(root: Union[str, os.PathLike],
         image = LoadIntactImage().transform(dict(img_path=str(Path(root, f'WIDER_{split}', 'images', names[place]))))
         faces = np.arange(truth.offsets[place], truth.offsets[place + 1])
         title = f'{names[place]}: {np.count_nonzero(keep[faces])} of {len(faces)} faces'
-        picture = draw_faces(image['img'], truth.boxes[faces[keep[faces]]], _colour_index(truth)[faces[keep[faces]]],
+        picture = draw_faces(image['img'], truth.boxes[faces[keep[faces]]], _color_index(truth)[faces[keep[faces]]],
                              [title, *([expression] if expression else [])])
         written.append(Path(out_dir, names[place]))
         write_image(written[-1], picture)
@@ -64,12 +64,12 @@ def browse_wider_face(root: Union[str, os.PathLike],
 
 
 def draw_faces(image: np.ndarray, boxes: np.ndarray, kinds: np.ndarray, captions: List[str]) -> np.ndarray:
-    """Draw boxes, and below the image what their colours mean.
+    """Draw boxes, and below the image what their colors mean.
 
     Args:
         image (np.ndarray): Pixels (H, W, 3), BGR.
         boxes (np.ndarray): Shape (n, 4), left, top, width, height in pixels.
-        kinds (np.ndarray): Shape (n,), place in :data:`COLOURS`.
+        kinds (np.ndarray): Shape (n,), place in :data:`COLORS`.
         captions (List[str]): Lines of text below the image.
 
     Returns:
@@ -81,14 +81,14 @@ def draw_faces(image: np.ndarray, boxes: np.ndarray, kinds: np.ndarray, captions
     for row in np.argsort(-kinds, kind='stable'):
         left, top, width, height = (factor * boxes[row]).round().astype(int).tolist()
         thickness = 1 if kinds[row] == _IGNORED else 2
-        cv2.rectangle(picture, (left, top), (left + width, top + height), COLOURS[kinds[row]], thickness)
+        cv2.rectangle(picture, (left, top), (left + width, top + height), COLORS[kinds[row]], thickness)
     counts = np.bincount(kinds, minlength=len(LABELS))
-    entries = [(f'{label}: {count}', colour) for label, count, colour in zip(LABELS, counts, COLOURS)]
+    entries = [(f'{label}: {count}', color) for label, count, color in zip(LABELS, counts, COLORS)]
     entries = [(caption, None) for caption in captions] + entries
     return np.vstack([picture, _legend(entries, picture.shape[1])])
 
 
-def _colour_index(truth: WIDERFaceGroundTruth) -> np.ndarray:
+def _color_index(truth: WIDERFaceGroundTruth) -> np.ndarray:
     """Occlusion of each face, or that it is ignored: marked invalid or of zero size."""
     ignored = (truth.attributes['invalid'] == 1) | (truth.boxes[:, 2:] <= 0).any(axis=1)
     return np.where(ignored, _IGNORED, truth.attributes['occlusion'].clip(0, _IGNORED - 1))
@@ -107,12 +107,12 @@ def _choose(truth: WIDERFaceGroundTruth, keep: np.ndarray, names: List[str], fol
 
 
 def _legend(entries: List[Tuple[str, Optional[tuple]]], width: int) -> np.ndarray:
-    """A dark strip with the entries; those without a colour fill a line of their own."""
+    """A dark strip with the entries; those without a color fill a line of their own."""
     placed = list(_place(entries, width))
     strip = np.full((placed[-1][1] + _MARGIN, width, 3), 30, dtype=np.uint8)
-    for (text, colour), (left, bottom) in zip(entries, placed):
-        if colour:
-            cv2.rectangle(strip, (left, bottom - 11), (left + 11, bottom), colour, cv2.FILLED)
+    for (text, color), (left, bottom) in zip(entries, placed):
+        if color:
+            cv2.rectangle(strip, (left, bottom - 11), (left + 11, bottom), color, cv2.FILLED)
             left += 17
         scale = min(.45, .45 * (width - left - _MARGIN) / cv2.getTextSize(text, _FONT, .45, 1)[0][0])
         cv2.putText(strip, text, (left, bottom), _FONT, scale, (235, 235, 235), 1, cv2.LINE_AA)
@@ -122,8 +122,8 @@ def _legend(entries: List[Tuple[str, Optional[tuple]]], width: int) -> np.ndarra
 def _place(entries: List[Tuple[str, Optional[tuple]]], width: int) -> Iterator[Tuple[int, int]]:
     """Left and bottom of each entry, in lines that are as wide as the strip."""
     left, bottom = _MARGIN, _ROW - 4
-    for text, colour in entries:
-        needed = width if colour is None else cv2.getTextSize(text, _FONT, .45, 1)[0][0] + 40
+    for text, color in entries:
+        needed = width if color is None else cv2.getTextSize(text, _FONT, .45, 1)[0][0] + 40
         if left > _MARGIN and left + needed > width:
             left, bottom = _MARGIN, bottom + _ROW
         yield left, bottom

@@ -25,7 +25,7 @@ class ExportOptions(NamedTuple):
         dynamic (bool): Whether batch, height and width are free.
         nms (bool): Whether NMS is a part of the file.
         images (str, optional): Folder of the images to compare on.
-        calibration (str, optional): Folder of the images for quantisation; None for no quantised file.
+        calibration (str, optional): Folder of the images for quantization; None for no quantized file.
         measure (bool): Whether to measure the files by the config's test set.
         cfg_options (Sequence[str], optional): Changes of the config, items ``key=value``.
     """
@@ -42,7 +42,7 @@ class ExportOptions(NamedTuple):
 
 
 def run_export(options: ExportOptions) -> Iterator[str]:
-    """Export, compare, quantise and measure.
+    """Export, compare, quantize and measure.
 
     Args:
         options (ExportOptions): What to do.

@@ -32,7 +32,7 @@ def convert(src: Union[str, Path], dst: Union[str, Path],
         config (str, Path or Config, optional): Config of the net that shall take the weights. Defaults to None.
 
     Returns:
-        ConversionReport: What was taken, skipped, and left at its initialisation.
+        ConversionReport: What was taken, skipped, and left at its initialization.
 
     Raises:
         FileNotFoundError: There is no ``src``.
@@ -44,14 +44,14 @@ def convert(src: Union[str, Path], dst: Union[str, Path],
     checkpoint = read_ultralytics_checkpoint(src)
     check_yolo11(checkpoint)
     names, skipped = _target_names(checkpoint)
-    initialised = None
+    initialized = None
     if config is not None:
         model = _build_model(config)
         names, misfits = _fit(checkpoint, names, model.state_dict())
         _check_backbone(checkpoint, names, model)
         skipped.update(misfits)
         taken = set(names.values())
-        initialised = {name: p.numel() for name, p in model.named_parameters() if name not in taken}
+        initialized = {name: p.numel() for name, p in model.named_parameters() if name not in taken}
     state_dict = {target: checkpoint.state_dict[source] for source, target in names.items()}
     _save(dict(meta=_meta(checkpoint, names), state_dict=state_dict), dst)
     return ConversionReport(
@@ -59,7 +59,7 @@ def convert(src: Union[str, Path], dst: Union[str, Path],
         license=checkpoint.license or _UNSTATED_LICENSE,
         taken=tuple(state_dict),
         skipped=tuple(SkippedTensor(name, skipped[name]) for name in checkpoint.state_dict if name in skipped),
-        initialised=initialised)
+        initialized=initialized)
 
 
 def _target_names(checkpoint: UltralyticsCheckpoint) -> Tuple[Dict[str, str], Dict[str, str]]:

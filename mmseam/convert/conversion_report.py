@@ -20,10 +20,10 @@ class ConversionReport:
 
     Attributes:
         source (str): The checkpoint in words.
-        license (str): Licence of the weights.
+        license (str): License of the weights.
         taken (tuple[str]): Names, in the target, of what was written.
         skipped (tuple[SkippedTensor]): What the source has and the target does not take.
-        initialised (dict, optional): Parameters of the target that keep their initialisation, and their numbers of
+        initialized (dict, optional): Parameters of the target that keep their initialization, and their numbers of
             elements. None for a conversion without a config.
     """
 
@@ -31,12 +31,12 @@ class ConversionReport:
     license: str
     taken: Tuple[str, ...]
     skipped: Tuple[SkippedTensor, ...]
-    initialised: Optional[Dict[str, int]]
+    initialized: Optional[Dict[str, int]]
 
     def __str__(self) -> str:
         return '\n'.join([
-            f'source: {self.source}', f'licence of the weights: {self.license}', f'taken: {_tensors(len(self.taken))}',
-            *self._skipped_lines(), *self._initialised_lines()
+            f'source: {self.source}', f'license of the weights: {self.license}', f'taken: {_tensors(len(self.taken))}',
+            *self._skipped_lines(), *self._initialized_lines()
         ])
 
     def _skipped_lines(self) -> List[str]:
@@ -46,14 +46,14 @@ class ConversionReport:
         lines = [f'  {group}: {_tensors(count)}, {reason}' for (group, reason), count in groups.items()]
         return [f'skipped: {_tensors(len(self.skipped))} of the source', *lines]
 
-    def _initialised_lines(self) -> List[str]:
-        if self.initialised is None:
+    def _initialized_lines(self) -> List[str]:
+        if self.initialized is None:
             return []
         groups: Dict[str, List[int]] = defaultdict(list)
-        for name, numel in self.initialised.items():
+        for name, numel in self.initialized.items():
             groups[module_group(name)].append(numel)
         lines = [f'  {group}: {sum(numels):,} in {_tensors(len(numels))}' for group, numels in groups.items()]
-        return [f'left at their initialisation: {sum(self.initialised.values()):,} parameters', *lines]
+        return [f'left at their initialization: {sum(self.initialized.values()):,} parameters', *lines]
 
 
 def _tensors(count: int) -> str:

@@ -37,7 +37,7 @@ class UltralyticsCheckpoint:
         epoch (int): Last epoch of an unfinished training; -1 when the file is a finished one, as Ultralytics has it.
         date (str): When it was written; '' when unknown.
         version (str): Version of Ultralytics that wrote it; '' when unknown.
-        license (str): The licence that the file states; '' when it states none.
+        license (str): The license that the file states; '' when it states none.
     """
 
     path: Path

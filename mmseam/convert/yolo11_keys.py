@@ -137,7 +137,7 @@ def map_yolo11_keys(keys: Iterable[str]) -> Dict[str, Optional[str]]:
 
     Args:
         keys (Iterable[str]): All names of an Ultralytics state dict, 'model.0.conv.weight' and so on. All, since
-            whether a block is a C3k shows in its neighbours' names only.
+            whether a block is a C3k shows in its neighbors' names only.
 
     Returns:
         dict: For each name the one in an mmyolo ``YOLODetector`` of ours, or None where it has no counterpart:

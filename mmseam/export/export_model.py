@@ -65,7 +65,7 @@ class ExportModel(nn.Module):
         """Detect.
 
         Args:
-            images (Tensor): (B, 3, H, W), channels in the order of the network, normalised; H and W are multiples
+            images (Tensor): (B, 3, H, W), channels in the order of the network, normalized; H and W are multiples
                 of the largest stride.
 
         Returns:

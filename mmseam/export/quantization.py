@@ -1,4 +1,4 @@
-"""Post-training quantisation to 8 bits by onnxruntime."""
+"""Post-training quantization to 8 bits by onnxruntime."""
 from collections import defaultdict
 from pathlib import Path
 from typing import Callable, Dict, Iterable, List, Optional, Union
@@ -18,7 +18,7 @@ HEAD_DEPTH = 2
 
 
 def quantize_onnx(source: Union[str, Path], out_file: Union[str, Path], images: Iterable[np.ndarray]) -> int:
-    """Quantise an exported ONNX file.
+    """Quantize an exported ONNX file.
 
     Weights get 8 bits per output channel, of which 7 are used, since products of full ones saturate on processors
     without VNNI; activations get 8 bits, their ranges from the images. The end of the head (see :func:`float_nodes`)

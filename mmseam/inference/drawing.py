@@ -35,18 +35,18 @@ def draw_detections(image: np.ndarray, boxes: np.ndarray, scores: np.ndarray, la
     corners = boxes.round().astype(int)
     for row in order[::-1]:
         left, top, right, bottom = corners[row].tolist()
-        cv2.rectangle(picture, (left, top), (right, bottom), class_colour(labels[row]), thickness)
+        cv2.rectangle(picture, (left, top), (right, bottom), class_color(labels[row]), thickness)
     names = [''] if len(classes) == 1 else [f'{name} ' for name in classes]
     texts = [f'{names[labels[row]]}{scores[row]:.2f}' for row in order]
     scale = max(.35, side / 1700)
     for row, (text, place) in zip(order, _place_labels(texts, corners[order], image.shape[:2], scale, thickness)):
         if place is not None:
-            _write(picture, text, place, scale, class_colour(labels[row]))
+            _write(picture, text, place, scale, class_color(labels[row]))
     return picture
 
 
-def class_colour(label: int) -> Tuple[int, int, int]:
-    """Colour of a class, BGR; neighbours in the list differ much."""
+def class_color(label: int) -> Tuple[int, int, int]:
+    """Color of a class, BGR; neighbors in the list differ much."""
     hue = (1 / 3 + int(label) * _GOLDEN_RATIO) % 1
     red, green, blue = colorsys.hsv_to_rgb(hue, .85, 1)
     return round(255 * blue), round(255 * green), round(255 * red)
@@ -68,11 +68,11 @@ def _place_labels(texts: Sequence[str], boxes: np.ndarray, size: Tuple[int, int]
         yield text, label if is_free else None
 
 
-def _write(picture: np.ndarray, text: str, place: np.ndarray, scale: float, colour: Tuple[int, int, int]) -> None:
+def _write(picture: np.ndarray, text: str, place: np.ndarray, scale: float, color: Tuple[int, int, int]) -> None:
     left, top, right, bottom = place.tolist()
-    cv2.rectangle(picture, (left, top), (right, bottom), colour, cv2.FILLED)
+    cv2.rectangle(picture, (left, top), (right, bottom), color, cv2.FILLED)
     (_, height), _ = cv2.getTextSize(text, _FONT, scale, _stroke(scale))
-    is_bright = np.dot(colour, (.114, .587, .299)) > 120
+    is_bright = np.dot(color, (.114, .587, .299)) > 120
     cv2.putText(picture, text, (left + 2, top + height + 1), _FONT, scale, (0, 0, 0) if is_bright else (255, 255, 255),
                 _stroke(scale), cv2.LINE_AA)
 

@@ -24,7 +24,7 @@ class ExportedDetector(BaseDetector):
             ``tools/deployment/export.py``.
         test_cfg (:obj:`ConfigDict` or dict, optional): Settings of the post-processing. Defaults to None, those in
             the file. A file that holds NMS allows no others.
-        data_preprocessor (:obj:`ConfigDict` or dict, optional): Defaults to None: normalise as the file asks for.
+        data_preprocessor (:obj:`ConfigDict` or dict, optional): Defaults to None: normalize as the file asks for.
         init_cfg (:obj:`ConfigDict` or dict, optional): Part of the host's signature. Defaults to None.
 
     Raises:
@@ -50,7 +50,7 @@ class ExportedDetector(BaseDetector):
         """Detect objects.
 
         Args:
-            batch_inputs (Tensor): Normalised images, (B, 3, H, W).
+            batch_inputs (Tensor): Normalized images, (B, 3, H, W).
             batch_data_samples (list[:obj:`DetDataSample`]): With ``ori_shape``, ``scale_factor`` and, of letterboxed
                 images, ``pad_param``.
 

@@ -22,7 +22,7 @@ def set_exported_model(cfg: Config, file: str, tta: bool = False) -> None:
 
     Raises:
         ConfigError: The file cannot be used, or is not one of this config: other classes, another size or
-            normalisation of the images.
+            normalization of the images.
         FileNotFoundError: There is no such file.
     """
     try:

@@ -68,9 +68,9 @@ def _transforms(metadata: ModelMetadata) -> list:
     scale = metadata.input_size[::-1]
     # Enlarges too; the letterbox then only pads.
     resize = [YOLOv5KeepRatioResize(scale)] if metadata.allow_scale_up else []
-    # Of a bare float, mmcv would colour the first channel only.
-    colour = (metadata.pad_value, ) * 3
-    return [*resize, LetterResize(scale, pad_val=dict(img=colour), allow_scale_up=False)]
+    # Of a bare float, mmcv would color the first channel only.
+    color = (metadata.pad_value, ) * 3
+    return [*resize, LetterResize(scale, pad_val=dict(img=color), allow_scale_up=False)]
 
 
 def _detections(rows: np.ndarray, meta: dict) -> Detections:

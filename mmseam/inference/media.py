@@ -61,7 +61,7 @@ def write_image(path: Path, image: np.ndarray) -> None:
         raise ValueError(f'{path}: OpenCV cannot write {path.suffix or "files without a suffix"}; use .jpg or .png')
     is_encoded, content = cv2.imencode(path.suffix, image)
     if not is_encoded:
-        raise ValueError(f'{path}: OpenCV cannot write {image.shape[1]} x {image.shape[0]} pixels in colour as '
+        raise ValueError(f'{path}: OpenCV cannot write {image.shape[1]} x {image.shape[0]} pixels in color as '
                          f'{path.suffix}; use .png')
     with atomic_write(path, 'wb') as file:
         file.write(content.tobytes())

@@ -27,7 +27,7 @@ class ModelMetadata:
         dynamic (bool): Whether batch, height and width are free; height and width are multiples of the largest
             stride then.
         has_nms (bool): Whether the outputs are final detections: ``detections`` (K, 6) and ``image_ids`` (K,).
-        pad_value (float): Colour of the letterbox, on the scale 0 to 255.
+        pad_value (float): Color of the letterbox, on the scale 0 to 255.
         allow_scale_up (bool): Whether images smaller than the input are enlarged to it.
         test_cfg (dict): ``score_thr``, ``nms``, ``max_per_img``, ``nms_pre`` and ``multi_label`` of MMYOLO, as far as
             the config sets them.

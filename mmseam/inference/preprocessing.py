@@ -20,7 +20,7 @@ class Normalization(NamedTuple):
         std (Sequence[float]): What the channels are divided by afterwards.
         to_rgb (bool): Whether the channels of BGR images are swapped before.
         size_divisor (int): Height and width are padded to multiples of it, right and below. Defaults to 1.
-        pad_value (float): Of the padding, after the normalisation. Defaults to 0.
+        pad_value (float): Of the padding, after the normalization. Defaults to 0.
     """
     mean: Sequence[float]
     std: Sequence[float]
@@ -33,7 +33,7 @@ class ImageBatch(NamedTuple):
     """Input of a network.
 
     Args:
-        inputs (np.ndarray): float32 (B, 3, H, W), normalised.
+        inputs (np.ndarray): float32 (B, 3, H, W), normalized.
         metas (List[Dict[str, Any]]): Of each image ``ori_shape``, ``img_shape``, ``scale_factor`` (width, height),
             ``batch_input_shape`` and, if it was padded, ``pad_param`` (top, bottom, left, right), as in mmdet.
     """
@@ -42,7 +42,7 @@ class ImageBatch(NamedTuple):
 
 
 class ImagePreparation:
-    """Resizes, pads and normalises images as a test pipeline and a data preprocessor of mmdet do.
+    """Resizes, pads and normalizes images as a test pipeline and a data preprocessor of mmdet do.
 
     Args:
         transforms (Sequence[Callable]): Those of the pipeline between the loading and the packing.
@@ -123,7 +123,7 @@ def _meta(sample: dict, shape: Tuple[int, int]) -> Dict[str, Any]:
 
 
 def _stack(images: List[np.ndarray], how: Normalization) -> np.ndarray:
-    """Normalise images into one array: each channel is one pass of NumPy, much faster than the same in PyTorch."""
+    """Normalize images into one array: each channel is one pass of NumPy, much faster than the same in PyTorch."""
     height, width = (how.size_divisor * math.ceil(max(image.shape[axis] for image in images) / how.size_divisor)
                      for axis in range(2))
     batch = np.full((len(images), 3, height, width), how.pad_value, np.float32)

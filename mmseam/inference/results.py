@@ -26,7 +26,7 @@ class DetectionResult:
         path (Path, optional): The image or video file. Defaults to None, for what is not from a file.
         frame (int, optional): Number of the frame in a video or from a webcam, from 0. Defaults to None.
         speed (Dict[str, float]): Milliseconds of ``load`` (reading and decoding), ``preprocess`` (resizing, padding,
-            normalisation), ``forward`` (the network) and ``postprocess`` (decoding, NMS); of a batch the mean. Where
+            normalization), ``forward`` (the network) and ``postprocess`` (decoding, NMS); of a batch the mean. Where
             several images are worked on at once, their stages overlap.
         pixels (np.ndarray, optional): (H, W, 3), BGR. Defaults to None; :attr:`image` reads the file then.
     """

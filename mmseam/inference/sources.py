@@ -70,7 +70,7 @@ def open_source(source: Any, leave_out: Optional[Path] = None,
     Args:
         source (str | Path | int | np.ndarray | PIL.Image.Image | list): An image file, a folder (with those in it), a
             pattern such as ``'images/**/*.jpg'``, a video file, the number of a webcam (``0`` or ``'0'``), an array
-            (H, W, 3) in BGR as of OpenCV, (H, W) in grey or (H, W, 4) in BGRA, a PIL image, or a list of images,
+            (H, W, 3) in BGR as of OpenCV, (H, W) in gray or (H, W, 4) in BGRA, a PIL image, or a list of images,
             folders and patterns.
         leave_out (Path, optional): A folder whose images are not taken, that of the results. Defaults to None.
         report (Callable): Told of each image that cannot be read, which is then left out. Defaults to

@@ -124,12 +124,12 @@ def set_launcher(cfg: Config, launcher: str, local_rank: int) -> None:
     torch.distributed.init_process_group('gloo')
     wrapper = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
     cfg.model_wrapper_cfg = dict(wrapper, find_unused_parameters=cfg.get('find_unused_parameters', False))
-    # PyTorch synchronises normalisation on CUDA only; MMYOLO's detector asks for it by default.
+    # PyTorch synchronizes normalization on CUDA only; MMYOLO's detector asks for it by default.
     cfg.sync_bn = None
     if str(cfg.model.type).endswith('YOLODetector'):
         cfg.model.use_syncbn = False
     if is_main_process():
-        print_log('no CUDA device: the processes communicate by gloo instead of nccl, and each normalises its own '
+        print_log('no CUDA device: the processes communicate by gloo instead of nccl, and each normalizes its own '
                   'batch (no SyncBN)', logger='current')
 
 

@@ -1,4 +1,4 @@
-"""Ground truth in colours."""
+"""Ground truth in colors."""
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from wider_face_files import face, write_wider_face
 
-from mmseam.analysis.wider_face_browser import COLOURS, LABELS, browse_wider_face, draw_faces
+from mmseam.analysis.wider_face_browser import COLORS, LABELS, browse_wider_face, draw_faces
 
 ROOT = Path(__file__).resolve().parents[2]
 FACES = {
@@ -17,45 +17,45 @@ FACES = {
     'f/heavy.jpg': [face(10, 10, 40, 40), face(60, 10, 40, 40, occlusion=2), face(60, 55, 5, 5, occlusion=2)],
     'g/mixed.JPG': [face(5, 5, 20, 30, occlusion=1), face(60, 10, 30, 30, invalid=1, occlusion=2), face(9, 9, 0, 4)],
 }
-GREY = np.full((80, 120, 3), 90, dtype=np.uint8)
+GRAY = np.full((80, 120, 3), 90, dtype=np.uint8)
 
 
-def test_every_kind_has_its_colour_and_stands_in_the_legend():
+def test_every_kind_has_its_color_and_stands_in_the_legend():
     image = np.full((800, 1200, 3), 90, dtype=np.uint8)
     boxes = np.array([[50, 50, 150, 200], [300, 50, 150, 200], [550, 50, 150, 200], [800, 50, 150, 200]])
     picture = draw_faces(image, boxes, np.arange(4), ['caption'])
-    for (left, top, width, height), colour in zip(boxes, COLOURS):
+    for (left, top, width, height), color in zip(boxes, COLORS):
         edge = [picture[top, left + 30], picture[top + height, left + 30], picture[top + 30, left],
                 picture[top + 30, left + width]]
-        assert (np.array(edge) == colour).all()
-        assert (picture[800:] == colour).all(axis=2).sum() >= 100
+        assert (np.array(edge) == color).all()
+        assert (picture[800:] == color).all(axis=2).sum() >= 100
     assert (picture[60:240, 60:190] == 90).all()
-    assert (image == 90).all() and len(LABELS) == len(COLOURS)
+    assert (image == 90).all() and len(LABELS) == len(COLORS)
     assert picture.shape[1] == 1200 and picture.shape[0] > 800 + 2 * 20
 
 
 def test_small_images_are_enlarged_with_their_boxes():
-    picture = draw_faces(GREY, np.array([[5, 10, 15, 20]]), np.array([2]), [])
+    picture = draw_faces(GRAY, np.array([[5, 10, 15, 20]]), np.array([2]), [])
     assert picture.shape[1] == 6 * 120
-    assert (picture[6 * 10, 6 * 5:6 * 20] == COLOURS[2]).all() and (picture[6 * 10 - 3, 6 * 5:6 * 20] == 90).all()
+    assert (picture[6 * 10, 6 * 5:6 * 20] == COLORS[2]).all() and (picture[6 * 10 - 3, 6 * 5:6 * 20] == 90).all()
 
 
-def colours_in(path):
-    """Names of the colours of which boxes are drawn; the JPEG mixes them with what is beside them."""
+def colors_in(path):
+    """Names of the colors of which boxes are drawn; the JPEG mixes them with what is beside them."""
     picture = cv2.imread(str(path))[:6 * 80].astype(int)
-    near = [(np.abs(picture - colour).max(axis=2) < 60).sum() for colour in COLOURS[:3]]
+    near = [(np.abs(picture - color).max(axis=2) < 60).sum() for color in COLORS[:3]]
     return {label for label, number in zip(LABELS, near) if number > 100}
 
 
 def test_images_of_the_filter(tmp_path):
     write_wider_face(tmp_path, FACES, 'val', (120, 80))
-    # smooth noise would hold the colours by chance
+    # smooth noise would hold the colors by chance
     for name in FACES:
-        cv2.imwrite(str(tmp_path / 'WIDER_val' / 'images' / name), GREY)
+        cv2.imwrite(str(tmp_path / 'WIDER_val' / 'images' / name), GRAY)
 
     def drawn(expression=None, num=20):
         out = tmp_path / 'out'
-        return {path.relative_to(out).as_posix(): colours_in(path)
+        return {path.relative_to(out).as_posix(): colors_in(path)
                 for path in browse_wider_face(tmp_path, 'val', out, num, expression)}
 
     assert drawn() == {'e/open.jpg': {'not covered'}, 'f/heavy.jpg': {'not covered', 'heavily covered'},

@@ -42,7 +42,7 @@ def test_plain_yolo11_without_a_config(tmp_path, yolo11n_file, yolo11n_tensors):
     assert torch.equal(predictor.bias, yolo11n_tensors['model.23.cv3.2.2.bias'].float())
     assert set(report.taken) == set(model.state_dict())
     assert [tensor.name for tensor in report.skipped] == ['model.23.dfl.conv.weight']
-    assert report.initialised is None
+    assert report.initialized is None
     assert 'size n' in report.source
 
 
@@ -64,7 +64,7 @@ def test_plain_weights_into_an_attention_head(tmp_path, yolo11n_file, head, atte
     names = _learned(build(config).state_dict())
     new = {name for name in names if f'.1.{attention}.' in name or '.1.gate.' in name or
            (name.startswith(f'{HEAD}.cls_preds') and name.split('.')[4] == '0')}
-    assert set(report.initialised) == new
+    assert set(report.initialized) == new
     assert set(report.taken) >= names - new
     skipped = {tensor.name.split('.')[2] + '.' + tensor.name.split('.')[4]: tensor.reason for tensor in report.skipped}
     assert {branch for branch, reason in skipped.items() if reason == 'the model has no such layer'} == {
@@ -72,7 +72,7 @@ def test_plain_weights_into_an_attention_head(tmp_path, yolo11n_file, head, atte
     text = str(report)
     assert f'{HEAD}.cls_preds.*.1: ' in text
     assert 'model.23.cv3.*.0: 36 tensors, the model has no such layer' in text
-    assert f'initialisation: {sum(report.initialised.values()):,} parameters' in text
+    assert f'initialization: {sum(report.initialized.values()):,} parameters' in text
 
 
 def test_kept_class_stem_takes_the_whole_class_branch(tmp_path, yolo11n_file, yolo11n_tensors):
@@ -80,7 +80,7 @@ def test_kept_class_stem_takes_the_whole_class_branch(tmp_path, yolo11n_file, yo
     report = convert(yolo11n_file, tmp_path / 'out.pth', config)
     state_dict = _load(tmp_path / 'out.pth')['state_dict']
     assert torch.equal(state_dict[f'{HEAD}.cls_preds.1.3.weight'], yolo11n_tensors['model.23.cv3.1.2.weight'].float())
-    assert {name.split('.')[4] for name in report.initialised if '.cls_preds.' in name} == {'2'}
+    assert {name.split('.')[4] for name in report.initialized if '.cls_preds.' in name} == {'2'}
 
 
 def test_seam_checkpoint_of_the_article(tmp_path):
@@ -88,7 +88,7 @@ def test_seam_checkpoint_of_the_article(tmp_path):
     write_checkpoint(tmp_path / 'seam.pt', tensors, layers=[*LAYERS[:-1], 'Detect_SEAM'], names=('bare', 'masked'))
     config = yolo11_config('n', 2, 'mmseam.SEAMHeadModule')
     report = convert(tmp_path / 'seam.pt', tmp_path / 'out.pth', config)
-    assert report.initialised == {}
+    assert report.initialized == {}
     model = build(config)
     load_checkpoint(model, str(tmp_path / 'out.pth'), strict=True)
     gate = model.bbox_head.head_module.reg_preds[1][1].gate.fc2.weight
@@ -98,7 +98,7 @@ def test_seam_checkpoint_of_the_article(tmp_path):
 def test_other_number_of_classes(tmp_path, yolo11n_file):
     report = convert(yolo11n_file, tmp_path / 'out.pth', yolo11_config('n', 3))
     predictor = {f'{HEAD}.cls_preds.{level}.2.{part}' for level in range(3) for part in ('weight', 'bias')}
-    assert set(report.initialised) == predictor
+    assert set(report.initialized) == predictor
     reasons = {tensor.reason for tensor in report.skipped if tensor.name.startswith('model.23.cv3')}
     assert reasons == {'shape (1, 64, 1, 1), the model has (3, 64, 1, 1)'}
     assert 'dataset_meta' not in _load(tmp_path / 'out.pth')['meta']  # the classes are not those of the file
@@ -110,7 +110,7 @@ def test_neck_list_and_backbone_plugins(tmp_path, yolo11n_file):
     config.model.neck = [config.model.neck, dict(
         type='mmseam.AttentionNeck', in_channels=[64, 128, 256], attention_cfg=dict(type='mmseam.SEAM'))]
     report = convert(yolo11n_file, tmp_path / 'out.pth', config)
-    assert {name.rpartition('.body.')[0] or name.rpartition('.gate.')[0] for name in report.initialised} == {
+    assert {name.rpartition('.body.')[0] or name.rpartition('.gate.')[0] for name in report.initialized} == {
         'backbone.stage1.2', 'backbone.stage2.2', 'backbone.stage3.2', 'backbone.stage4.4', 'neck.1.layers.0',
         'neck.1.layers.1', 'neck.1.layers.2'}
     assert any(name.startswith('neck.0.top_down_layers.0.') for name in report.taken)
@@ -118,7 +118,7 @@ def test_neck_list_and_backbone_plugins(tmp_path, yolo11n_file):
 
 def test_config_file(tmp_path, yolo11n_file):
     yolo11_config('n', 1).dump(tmp_path / 'config.py')
-    assert convert(yolo11n_file, tmp_path / 'out.pth', tmp_path / 'config.py').initialised == {}
+    assert convert(yolo11n_file, tmp_path / 'out.pth', tmp_path / 'config.py').initialized == {}
 
 
 def test_model_of_another_size_is_refused(tmp_path, yolo11n_file):
@@ -199,7 +199,7 @@ def test_tool(tmp_path, yolo11n_file):
     config.dump(tmp_path / 'config.py')
     done = _run_tool(yolo11n_file, tmp_path / 'out.pth', '--config', tmp_path / 'config.py')
     assert done.returncode == 0, done.stderr
-    assert 'left at their initialisation' in done.stdout
+    assert 'left at their initialization' in done.stdout
     assert f'{HEAD}.reg_preds.*.1' in done.stdout
     assert set(_load(tmp_path / 'out.pth')) == {'meta', 'state_dict'}
 
@@ -219,6 +219,6 @@ def test_tool_reports_bad_input_in_one_line(tmp_path):
 ])
 def test_real_files(test_data, tmp_path, weights, size, num_classes, extra):
     report = convert(test_data / 'weights' / f'{weights}.pt', tmp_path / 'out.pth', yolo11_config(size, num_classes))
-    assert report.initialised == {}
+    assert report.initialized == {}
     assert f'size {size}' in report.source
     assert {tensor.name.split('.')[2] for tensor in report.skipped} == extra

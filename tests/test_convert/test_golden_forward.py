@@ -17,7 +17,7 @@ TOLERANCE = 1e-3  # absolute, fp32 on the CPU, as stated with the golden files
 def test_features_and_logits(test_data, tmp_path, weights, golden, size, num_classes):
     config = yolo11_config(size, num_classes)
     report = convert(test_data / 'weights' / f'{weights}.pt', tmp_path / 'converted.pth', config)
-    assert report.initialised == {}
+    assert report.initialized == {}
     model = build(config).eval()
     model.load_state_dict(torch.load(tmp_path / 'converted.pth', weights_only=True)['state_dict'])
     expected = np.load(test_data / 'golden' / f'{golden}_forward.npz')

@@ -65,9 +65,9 @@ def seeded(transform, sample, seed):
 
 
 def tile_borders(image):
-    """Where an image is grey, a pixel around it included."""
-    grey = (image == 114).all(-1).astype(np.uint8)
-    return cv2.dilate(grey, np.ones((5, 5), np.uint8)).astype(bool)
+    """Where an image is gray, a pixel around it included."""
+    gray = (image == 114).all(-1).astype(np.uint8)
+    return cv2.dilate(gray, np.ones((5, 5), np.uint8)).astype(bool)
 
 
 CASES = {
@@ -93,8 +93,8 @@ def test_same_boxes_and_picture_as_the_host(options, size):
         assert result['img'].shape == expected['img'].shape and result['img'].dtype == np.uint8
         assert result['img_shape'] == result['img'].shape[:2]
         kept += len(result['gt_bboxes'])
-        grey = [(picture == 114).all(-1).mean() for picture in (result['img'], expected['img'])]
-        assert abs(grey[0] - grey[1]) < 0.03
+        gray = [(picture == 114).all(-1).mean() for picture in (result['img'], expected['img'])]
+        assert abs(gray[0] - gray[1]) < 0.03
     assert kept > 50
 
 
@@ -109,7 +109,7 @@ def test_picture_is_the_hosts_but_for_half_a_pixel():
 
 
 def colored(index, scale=1):
-    """A black image with one coloured rectangle, and its box."""
+    """A black image with one colored rectangle, and its box."""
     image = np.zeros((90 * scale, 120 * scale, 3), np.uint8)
     x1, y1, x2, y2 = (value * scale for value in (20 + 7 * index, 15 + 3 * index, 80 + 5 * index, 70))
     image[y1:y2, x1:x2] = COLORS[index]

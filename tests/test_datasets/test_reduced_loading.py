@@ -200,10 +200,10 @@ def _images(samples):
 
 # ======================== Packing ========================
 @pytest.mark.parametrize('flipped', [False, True])
-@pytest.mark.parametrize('kind', ['color', 'float', 'grey'])
+@pytest.mark.parametrize('kind', ['color', 'float', 'gray'])
 def test_packed_like_mmdetection(flipped, kind):
     image = np.random.default_rng(0).integers(0, 255, (40, 60, 3)).astype(np.uint8)
-    image = dict(color=image, float=image.astype(np.float32), grey=image[..., :1])[kind]
+    image = dict(color=image, float=image.astype(np.float32), gray=image[..., :1])[kind]
     image = image[:, ::-1] if flipped else image
     packed = [Compose([dict(type=name, meta_keys=('img_id', ))])(dict(img=image, img_id=3))
               for name in ('mmseam.PackPlanarInputs', 'mmdet.PackDetInputs')]

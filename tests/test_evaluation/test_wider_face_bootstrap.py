@@ -45,7 +45,7 @@ def test_each_resample_is_an_evaluation_of_the_drawn_images(images, truth):
     samples = bootstrap_average_precision(matches, truth.subsets, RESAMPLES, seed=5)
     draws = np.random.default_rng(5).multinomial(NUM_IMAGES, [1 / NUM_IMAGES] * NUM_IMAGES, size=RESAMPLES)
     scores = np.concatenate([rows[:, 4] for rows, _, _ in images])
-    # An image of a kept-nowhere face holds both extreme scores, so that each resample is normalised as the whole set.
+    # An image of a kept-nowhere face holds both extreme scores, so that each resample is normalized as the whole set.
     anchor = (np.array([[0, 0, 9, 9, scores.min()], [0, 0, 9, 9, scores.max()]]), np.array([[0., 0, 9, 9]]),
               np.array([False]))
     for name, keep in truth.subsets.items():

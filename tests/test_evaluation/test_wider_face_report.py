@@ -18,7 +18,7 @@ from mmseam.evaluation.functional.wider_face.report import (
     compare,
     comparison_table,
     results_table,
-    summarise,
+    summarize,
     write_csv,
     write_json,
 )
@@ -35,7 +35,7 @@ RESULTS = {'plain [v1]': {'easy': result(.8), 'empty': result(float('nan'), 0)},
            'seam': {'easy': result(.85), 'empty': result(float('nan'), 0)}}
 SAMPLES = {name: {'easy': by['easy'].ap + np.linspace(-.02, .02, 101), 'empty': np.full(101, np.nan)}
            for name, by in RESULTS.items()}
-ROWS = [row for name in RESULTS for row in summarise(name, RESULTS[name], SAMPLES[name])]
+ROWS = [row for name in RESULTS for row in summarize(name, RESULTS[name], SAMPLES[name])]
 
 
 def rendered(table):
@@ -51,7 +51,7 @@ def test_table_shows_faces_ap_and_interval():
     assert '80.00 [78.1, 81.9]' in line and '85.00 [83.1, 86.9]' in line
     assert 'plain [v1]' in text
     assert '–' in next(line for line in text.splitlines() if 'empty' in line)
-    plain = rendered(results_table(summarise('seam', RESULTS['seam'])))
+    plain = rendered(results_table(summarize('seam', RESULTS['seam'])))
     assert '85.00' in plain and '[' not in plain
 
 
@@ -81,7 +81,7 @@ def test_pictures(tmp_path):
     import cv2
     plot_precision_recall({name: by['easy'] for name, by in RESULTS.items()}, tmp_path / 'a' / 'pr.png', 'easy')
     plot_slices(ROWS, tmp_path / 'a' / 'slices.png')
-    plot_slices(summarise('seam', RESULTS['seam']), tmp_path / 'a' / 'plain.png')
+    plot_slices(summarize('seam', RESULTS['seam']), tmp_path / 'a' / 'plain.png')
     for name in ('pr', 'slices', 'plain'):
         picture = cv2.imread(str(tmp_path / 'a' / f'{name}.png'))
         # Blue of the first method and white paper are both there.

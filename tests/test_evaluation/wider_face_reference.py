@@ -62,9 +62,9 @@ def reference_evaluation(images, num_thresholds=1000, overlaps=reference_overlap
             continue
         rows = np.array(sorted(detections, key=lambda row: -row[4]), dtype=float)  # sorted() is stable
         counts, found = match_image(rows, faces, keep, overlaps)
-        normalised = (rows[:, 4] - low) / (high - low) if high > low else np.zeros(len(rows))
+        normalized = (rows[:, 4] - low) / (high - low) if high > low else np.zeros(len(rows))
         for t in range(num_thresholds):
-            passing = np.where(normalised >= 1 - (t + 1) / num_thresholds)[0]
+            passing = np.where(normalized >= 1 - (t + 1) / num_thresholds)[0]
             if len(passing):
                 last = passing[-1]
                 curve[t, 0] += np.sum(counts[:last + 1])

@@ -41,8 +41,8 @@ def drawn(height: int, width: int) -> np.ndarray:
     rng = np.random.default_rng(height + width)
     image = cv2.resize(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
     for _ in range(12):
-        centre = tuple(int(rng.integers(side)) for side in (width, height))
-        cv2.circle(image, centre, int(rng.integers(3, 30)), rng.integers(0, 256, 3).tolist(), -1)
+        center = tuple(int(rng.integers(side)) for side in (width, height))
+        cv2.circle(image, center, int(rng.integers(3, 30)), rng.integers(0, 256, 3).tolist(), -1)
     return image
 
 
@@ -267,8 +267,8 @@ def approx(values):
     return pytest.approx(values, abs=ROUNDING)
 
 
-def colours(*rgb: int, size=(64, 64)) -> np.ndarray:
-    """A picture of one colour, BGR."""
+def colors(*rgb: int, size=(64, 64)) -> np.ndarray:
+    """A picture of one color, BGR."""
     return np.full((*size, 3), rgb[::-1], np.uint8)
 
 
@@ -282,28 +282,28 @@ def load_exported(path, **changes) -> Detector:
 def test_an_exported_file_and_several_workers(tmp_path, monkeypatch):
     detector = load_exported(tmp_path)
     monkeypatch.setattr(detector.engine, 'cores', 2)
-    images = [colours(20 * shade, 200, 100) for shade in range(12)]
+    images = [colors(20 * shade, 200, 100) for shade in range(12)]
     assert_same(detector(images, .2, workers=2), detector(images, .2, workers=1))
 
 
 def test_an_exported_file(tmp_path):
     detector = load_exported(tmp_path)
     # Twice the size of the input; the second box gives way to the first
-    result, = detector(colours(204, 153, 102, size=(128, 128)))
+    result, = detector(colors(204, 153, 102, size=(128, 128)))
     np.testing.assert_allclose(result.scores, [.8, .4], atol=ROUNDING)
     np.testing.assert_allclose(result.boxes, 2 * exported_models.BOXES[[0, 2]], atol=1e-4)
     assert result.names == ['face', 'face']
-    assert detector(colours(204, 153, 102), score_thr=.5)[0].scores == approx([.8])
-    assert detector(colours(0, 0, 0))[0].boxes.shape == (0, 4)
+    assert detector(colors(204, 153, 102), score_thr=.5)[0].scores == approx([.8])
+    assert detector(colors(0, 0, 0))[0].boxes.shape == (0, 4)
 
 
 def test_a_threshold_below_that_of_the_file(tmp_path):
-    result, = load_exported(tmp_path)(colours(204, 0, 13), .02)
+    result, = load_exported(tmp_path)(colors(204, 0, 13), .02)
     assert result.scores == approx([.8, 13 / 255])
 
 
 def test_exported_files_of_fixed_size_get_the_square(tmp_path):
-    result, = load_exported(tmp_path)(colours(255, 204, 153, size=(32, 64)), .1)
+    result, = load_exported(tmp_path)(colors(255, 204, 153, size=(32, 64)), .1)
     # Half of the input is padding, 16 rows above
     assert result.scores == approx([(1 + 114 / 255) / 2, (.6 + 114 / 255) / 2])
     np.testing.assert_allclose(result.boxes, [[8, 0, 24, 8], [40, 14, 60, 32]], atol=1e-4)
@@ -312,7 +312,7 @@ def test_exported_files_of_fixed_size_get_the_square(tmp_path):
 def test_exported_files_of_free_size_get_whole_strides(tmp_path):
     changes = dict(dynamic=True, input_size=(192, 192))
     detector = load_exported(tmp_path, **changes)
-    images = [colours(204, 0, 0, size=(64, 192)), colours(51, 0, 0, size=(64, 192))]
+    images = [colors(204, 0, 0, size=(64, 192)), colors(51, 0, 0, size=(64, 192))]
     results = detector(images, .1, batch_size=2)
     assert [result.scores.tolist() for result in results] == [approx([.8]), approx([.2])]
     padded = load_detector(tmp_path / 'model.onnx', rect=False)(images[0], .1)[0]
@@ -323,7 +323,7 @@ def test_an_exported_file_with_nms(tmp_path):
     pytest.importorskip('onnxruntime')
     rows = np.array([[8, 8, 24, 24, .9, 0], [40, 30, 60, 50, .2, 0]])
     path = exported_models.write_onnx_with_nms(tmp_path / 'nms.onnx', rows, np.zeros(2))
-    result, = load_detector(path)(colours(0, 0, 0, size=(32, 32)))
+    result, = load_detector(path)(colors(0, 0, 0, size=(32, 32)))
     np.testing.assert_allclose(result.boxes, [[4, 4, 12, 12]], atol=1e-5)
     assert result.scores == approx([.9])
 

@@ -82,7 +82,7 @@ def test_settings_are_those_of_the_file_unless_others_are_given(file, inputs):
     assert len(strict.predict(inputs[:1], samples(META))[0].pred_instances) == 1
 
 
-def test_step_normalises_by_the_file_or_by_the_given_preprocessor(file):
+def test_step_normalizes_by_the_file_or_by_the_given_preprocessor(file):
     pixels = torch.tensor([223, 191, 31], dtype=torch.uint8)[:, None, None].expand(3, 64, 64)
     given = dict(type='mmdet.DetDataPreprocessor', mean=[0., 0., 0.], std=[510., 510., 510.], bgr_to_rgb=False)
     best = []

@@ -80,7 +80,7 @@ def test_the_picture_shows_each_box_and_leaves_the_image_alone():
     assert (empty().plot() == 60).all()
 
 
-def test_classes_have_colours_of_their_own():
+def test_classes_have_colors_of_their_own():
     same, other = (result(labels=np.array(labels))[:2].plot()[50, 75] for labels in ([0, 0, 0], [1, 1, 1]))
     assert np.abs(same.astype(int) - other.astype(int)).max() > 100
 
@@ -111,7 +111,7 @@ def test_pictures_are_saved_in_the_format_of_the_suffix(tmp_path):
     np.testing.assert_array_equal(cv2.imread(str(path)), result().plot())
     with pytest.raises(ValueError, match='OpenCV cannot write'):
         result().save(tmp_path / 'drawn.txt')
-    with pytest.raises(ValueError, match='120 x 100 pixels in colour as .pgm; use .png'):
+    with pytest.raises(ValueError, match='120 x 100 pixels in color as .pgm; use .png'):
         result().save(tmp_path / 'drawn.pgm')  # OpenCV only prints a message
     assert [file.name for file in tmp_path.rglob('*') if file.is_file()] == ['drawn.png']
 

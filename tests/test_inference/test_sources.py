@@ -7,11 +7,11 @@ from PIL import Image
 from mmseam.apis import open_source
 from mmseam.inference.media import VideoReader
 
-COLOUR = (30, 120, 240)  # BGR
+COLOR = (30, 120, 240)  # BGR
 
 
 def picture(height=48, width=64) -> np.ndarray:
-    return np.full((height, width, 3), COLOUR, np.uint8)
+    return np.full((height, width, 3), COLOR, np.uint8)
 
 
 def write_pictures(folder, *names) -> None:
@@ -62,11 +62,11 @@ def test_a_list_holds_all_kinds(folder):
 ], ids=['BGR', 'PIL', 'BGRA'])
 def test_pixels_come_as_bgr(image):
     (found, ) = open_source(image)
-    assert (found.image == COLOUR).all()
+    assert (found.image == COLOR).all()
     assert found.image.shape == (48, 64, 3)
 
 
-def test_grey_arrays_get_three_channels():
+def test_gray_arrays_get_three_channels():
     (found, ) = open_source(np.full((8, 9), 77, np.uint8))
     assert found.image.shape == (8, 9, 3)
     assert (found.image == 77).all()

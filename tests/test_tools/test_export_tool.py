@@ -40,7 +40,7 @@ def test_report(exported):
     assert f'({NUM_IMAGES} images' in text
     assert 'coco/bbox_mAP' in text
     assert 'by 8 bits' in text
-    # A quarter of the quantised part; the attention, a large part of so small a net, is in float
+    # A quarter of the quantized part; the attention, a large part of so small a net, is in float
     assert (folder / 'tiny_int8.onnx').stat().st_size < .7 * (folder / 'tiny.onnx').stat().st_size
 
 

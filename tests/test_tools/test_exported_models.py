@@ -28,7 +28,7 @@ def tested(tmp_path_factory):
 
 
 def mean_scores(path: str):
-    """Means of red, green and blue of a 120×80 image shrunk to 64×43 in a grey square, over 255."""
+    """Means of red, green and blue of a 120×80 image shrunk to 64×43 in a gray square, over 255."""
     blue, green, red = cv2.imread(path).reshape(-1, 3).mean(0)
     return [(43 * value + 21 * 114) / 64 / 255 for value in (red, green, blue)]
 

@@ -1,4 +1,4 @@
-"""Draw the faces of WIDER FACE, or of any data set in its layout, coloured by how much of them is covered."""
+"""Draw the faces of WIDER FACE, or of any data set in its layout, colored by how much of them is covered."""
 import argparse
 
 EXAMPLES = """examples:

@@ -115,7 +115,7 @@ def run(args, console):
         compare,
         comparison_table,
         results_table,
-        summarise,
+        summarize,
         write_csv,
         write_json,
     )
@@ -128,7 +128,7 @@ def run(args, console):
         subsets = {**truth.subsets, **select_faces(truth, chosen)}
         results, samples = evaluate(
             args, truth, subsets, lambda text: progress.update(task, advance=1, description=text))
-    rows = [row for name in results for row in summarise(name, results[name], samples.get(name))]
+    rows = [row for name in results for row in summarize(name, results[name], samples.get(name))]
     comparisons = compare(results, samples, args.compare) if args.compare else []
     console.print(results_table(rows))
     if comparisons:

@@ -25,7 +25,7 @@ def parse_args() -> argparse.Namespace:
                         help="make NMS with the config's test_cfg a part of the file (onnx, openvino)")
     parser.add_argument('--images', metavar='FOLDER', help='images to compare on (default: synthetic ones)')
     parser.add_argument('--int8', action='store_true',
-                        help='also write a file quantised to 8 bits, NAME_int8.onnx; needs --calibration')
+                        help='also write a file quantized to 8 bits, NAME_int8.onnx; needs --calibration')
     parser.add_argument('--calibration', metavar='FOLDER',
                         help='about a hundred images like those the model will see, which set the ranges for --int8')
     parser.add_argument('--ap', action='store_true',

@@ -12,7 +12,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--config',
         help='config of the net that shall take the weights, for example one with a SEAM head: only what fits is '
-        'written, and what stays at its initialisation is listed. Default: everything that plain YOLO11 has')
+        'written, and what stays at its initialization is listed. Default: everything that plain YOLO11 has')
     return parser.parse_args()
 
 

@@ -8,7 +8,7 @@ resize = [
     dict(type='YOLOv5KeepRatioResize', scale=img_scale),
     dict(type='LetterResize', scale=img_scale, allow_scale_up=True, pad_val=dict(img=114))
 ]
-# Neither mosaic nor affine nor colours: so short a training hardly sees a picture ten times, and the pictures vary in
+# Neither mosaic nor affine nor colors: so short a training hardly sees a picture ten times, and the pictures vary in
 # all of that by themselves
 train_pipeline = [*_base_.pre_transform, *resize, *_base_.last_transform[1:]]
 train_dataloader = dict(

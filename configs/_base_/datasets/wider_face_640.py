@@ -18,13 +18,13 @@ img_scale = (640, 640)  # width, height
 min_face_size = 8
 # A wide range of scales: half the faces of WIDER are under 16 pixels, and mosaic halves them once more
 affine_scale = 0.5
-# What the crop leaves of a face must still be a target that can be learnt
+# What the crop leaves of a face must still be a target that can be learned
 min_bbox_size = 4
 # Merged into the model by every WIDER FACE config
 one_class_model = dict(
     bbox_head=dict(head_module=dict(num_classes=1)),
     # Five points a face instead of ten: a face of 8 pixels covers hardly one, and ten would reach into its
-    # neighbours (worth .8 AP on the hard subset elsewhere)
+    # neighbors (worth .8 AP on the hard subset elsewhere)
     train_cfg=dict(assigner=dict(num_classes=1, topk=5)),
     # The protocol of WIDER FACE rewards long lists: up to 709 faces an image
     test_cfg=dict(

@@ -15,8 +15,8 @@ from mmseam.compat.mmcv_ops.torchvision_ops import torchvision_ops
 
 __all__ = ['nms']
 
-_GROUP = 128  # boxes that are settled together: enough to amortise NumPy's calls, few enough to compare all pairs
-_BLOCK = 16  # suppressors compared at once: neighbours along x, so that they reach nearly the same boxes
+_GROUP = 128  # boxes that are settled together: enough to amortize NumPy's calls, few enough to compare all pairs
+_BLOCK = 16  # suppressors compared at once: neighbors along x, so that they reach nearly the same boxes
 
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Tensor:

@@ -39,7 +39,7 @@ def roi_align_forward(input: Tensor, rois: Tensor, output: Tensor, argmax_y: Ten
         spatial_scale (float): Size of the map over size of the image.
         sampling_ratio (int): Samples of a bin along each axis; 0 for as many as it covers pixels.
         pool_mode (int): 0 maximum, 1 average.
-        aligned (bool): Whether pixel centres lie at .5; if not, regions are also at least one pixel large.
+        aligned (bool): Whether pixel centers lie at .5; if not, regions are also at least one pixel large.
     """
     size = (aligned_height, aligned_width)
     compiled = torchvision_ops(input.device.type)

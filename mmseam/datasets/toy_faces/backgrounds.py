@@ -5,7 +5,7 @@ from typing import Sequence
 import cv2
 import numpy as np
 
-from .face_style import Colour, any_colour, jitter, scaled, skin_colour
+from .face_style import Color, any_color, jitter, scaled, skin_color
 
 
 def _grain(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
@@ -15,14 +15,14 @@ def _grain(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
 
 
 def _gradient(rng: np.random.Generator, size: int) -> np.ndarray:
-    first, change = np.float32(any_colour(rng)), np.float32(any_colour(rng))
+    first, change = np.float32(any_color(rng)), np.float32(any_color(rng))
     change -= first
     share = np.clip(0.5 + _slope(rng.uniform(0, 2 * np.pi), size) / size, 0, 1)
     return cv2.merge([share * float(change[channel]) + float(first[channel]) for channel in range(3)])
 
 
 def _slope(angle: float, size: int) -> np.ndarray:
-    """Distances ``(size, size)`` in pixels from the centre along a direction in radians."""
+    """Distances ``(size, size)`` in pixels from the center along a direction in radians."""
     line = np.arange(size, dtype=np.float32) - size / 2
     return line[None] * math.cos(angle) + line[:, None] * math.sin(angle)
 
@@ -47,23 +47,23 @@ def _tinted(image: np.ndarray, pattern: np.ndarray, strength: Sequence[float]) -
 def _blobs(rng: np.random.Generator, size: int) -> np.ndarray:
     image = _gradient(rng, size)
     for _ in range(rng.integers(12, 35)):
-        _spot(image, rng, (0.015, 0.13), skin_colour(rng) if rng.random() < 0.4 else any_colour(rng))
+        _spot(image, rng, (0.015, 0.13), skin_color(rng) if rng.random() < 0.4 else any_color(rng))
     return image
 
 
-def _spot(image: np.ndarray, rng: np.random.Generator, radii: Sequence[float], colour: Colour) -> None:
+def _spot(image: np.ndarray, rng: np.random.Generator, radii: Sequence[float], color: Color) -> None:
     """An ellipse anywhere, its radii given as shares of the image's side."""
     size = len(image)
     x, y, tilt = rng.uniform(0, size, 3)
     axes = tuple(int(axis) for axis in size * rng.uniform(*radii, 2) + 1)
-    cv2.ellipse(image, (int(x), int(y)), axes, tilt, 0, 360, colour, -1)
+    cv2.ellipse(image, (int(x), int(y)), axes, tilt, 0, 360, color, -1)
 
 
 def _buildings(rng: np.random.Generator, size: int) -> np.ndarray:
     image, left = _gradient(rng, size), 0
     while left < size:
         width, top = int(size * rng.uniform(0.12, 0.35)), int(size * rng.uniform(0.0, 0.5))
-        wall, pane = any_colour(rng), any_colour(rng)
+        wall, pane = any_color(rng), any_color(rng)
         cv2.rectangle(image, (left, top), (left + width, size), wall, -1)
         step = max(5, int(size * rng.uniform(0.035, 0.08)))
         for x in range(left + step // 2, left + width - step // 2, step):
@@ -84,7 +84,7 @@ _KINDS = (_gradient, _noise, _stripes, _blobs, _buildings, _foliage)
 
 
 def draw_background(rng: np.random.Generator, size: int) -> np.ndarray:
-    """A background of random kind: gradient, noise, stripes, skin-coloured and other blobs, buildings, foliage.
+    """A background of random kind: gradient, noise, stripes, skin-colored and other blobs, buildings, foliage.
 
     Args:
         rng (np.random.Generator): Source of all randomness.

@@ -2,7 +2,7 @@
 import numpy as np
 
 from .face import Face
-from .face_style import any_colour, scaled
+from .face_style import any_color, scaled
 from .patch import Patch
 
 
@@ -11,14 +11,14 @@ def draw_body(rng: np.random.Generator, face: Face) -> Patch:
 
     Args:
         rng (np.random.Generator): Source of collar, pattern and width.
-        face (Face): The face above; its colours, light and blur are used.
+        face (Face): The face above; its colors, light and blur are used.
     """
     style, painter = face.style, face.painter((-2.4, 0.2, 2.4, 4.2), roll_share=0.3)
     shoulder, neck = rng.uniform(1.5, 2.0), style.width * rng.uniform(0.45, 0.6)
     outline = [(neck, 1.15), (shoulder * 0.8, 1.45), (shoulder, 1.9), (shoulder * 1.08, 4.2)]
     torso = outline + [(-x, y) for x, y in outline[::-1]]
     painter.fill(torso, style.clothes)
-    pattern = any_colour(rng)
+    pattern = any_color(rng)
     if rng.random() < 0.35:
         for y in np.arange(1.8, 4.2, rng.uniform(0.3, 0.6)):
             painter.line([(-shoulder, y), (shoulder, y)], 0.12, pattern)

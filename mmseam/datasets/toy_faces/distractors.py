@@ -3,13 +3,13 @@ import numpy as np
 
 from .body import draw_body
 from .face import Face
-from .face_style import any_colour, scaled, skin_colour
+from .face_style import any_color, scaled, skin_color
 from .hand import draw_hand
 from .patch import Patch
 
 
 def _plain_oval(rng: np.random.Generator, face: Face) -> Patch:
-    """A skin-coloured oval of a face's shape and light, without any features."""
+    """A skin-colored oval of a face's shape and light, without any features."""
     painter = face.painter()
     painter.fill(face.outline, face.style.skin)
     return face.finish(painter)
@@ -21,16 +21,16 @@ def _back_of_head(rng: np.random.Generator, face: Face) -> Patch:
 
 def _hand(rng: np.random.Generator, face: Face) -> Patch:
     painter = face.painter((-3, -3, 3, 3))
-    draw_hand(painter, (0, 0), rng.uniform(0, 2 * np.pi), rng.uniform(1.0, 1.6), skin_colour(rng), any_colour(rng))
+    draw_hand(painter, (0, 0), rng.uniform(0, 2 * np.pi), rng.uniform(1.0, 1.6), skin_color(rng), any_color(rng))
     return face.finish(painter)
 
 
 def _ball(rng: np.random.Generator, face: Face) -> Patch:
     painter = face.painter()
-    colour = face.style.skin if rng.random() < 0.4 else any_colour(rng)
-    painter.disc(0, 0, 0.9, 0.9, colour)
+    color = face.style.skin if rng.random() < 0.4 else any_color(rng)
+    painter.disc(0, 0, 0.9, 0.9, color)
     for x in np.linspace(-0.6, 0.6, rng.integers(2, 4)):
-        painter.line([(x, -0.6), (1.25 * x, 0), (x, 0.6)], 0.06, scaled(colour, 0.6))
+        painter.line([(x, -0.6), (1.25 * x, 0), (x, 0.6)], 0.06, scaled(color, 0.6))
     return face.finish(painter)
 
 

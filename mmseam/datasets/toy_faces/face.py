@@ -22,14 +22,14 @@ class Face:
 
     Args:
         style (FaceStyle): Look of the face.
-        centre (Sequence[float]): Image position (x, y) of the face's centre, in pixels.
+        center (Sequence[float]): Image position (x, y) of the face's center, in pixels.
         height (float): Height of the upright face, in pixels.
         image_size (int): Side of the square image.
     """
 
-    def __init__(self, style: FaceStyle, centre: Sequence[float], height: float, image_size: int) -> None:
+    def __init__(self, style: FaceStyle, center: Sequence[float], height: float, image_size: int) -> None:
         self.style = style
-        self.centre = np.asarray(centre, np.float64)
+        self.center = np.asarray(center, np.float64)
         self.height = height
         self.unit = height / 2
         self.image_size = image_size
@@ -37,7 +37,7 @@ class Face:
 
     def painter(self, extent: Sequence[float] = _EXTENT, roll_share: float = 1.0) -> Painter:
         """Painter in the face's own coordinates (unit: half its height), turned by a share of its roll."""
-        return Painter(self.centre, self.unit, self.style.roll * roll_share, extent, self.image_size)
+        return Painter(self.center, self.unit, self.style.roll * roll_share, extent, self.image_size)
 
     def half_width(self, v) -> np.ndarray:
         """Half width of the head at heights ``v``."""
@@ -63,7 +63,7 @@ class Face:
 
     def box(self) -> Tuple[int, int, int, int]:
         """The whole (amodal) face clipped to the image, as x, y, width and height in whole pixels."""
-        points = self.outline @ rotation(self.style.roll) * self.unit + self.centre
+        points = self.outline @ rotation(self.style.roll) * self.unit + self.center
         low = np.clip(np.rint(points.min(0)), 0, self.image_size).astype(int)
         high = np.clip(np.rint(points.max(0)), 0, self.image_size).astype(int)
         return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
@@ -113,19 +113,19 @@ class Face:
     def _back_hair(self, painter: Painter) -> None:
         style, width = self.style, self.style.width
         shift = -0.35 * self._turn
-        colour = scaled(style.hair, 0.8)
+        color = scaled(style.hair, 0.8)
         if style.hair_style == 'bald':
             painter.disc(shift, -0.25, width * 1.0, 0.85, scaled(style.skin, 0.85))
             return
         if style.hair_style == 'afro':
-            painter.disc(shift, -0.4, width * 1.6, 1.25, colour)
+            painter.disc(shift, -0.4, width * 1.6, 1.25, color)
         if style.hair_style == 'bun':
-            painter.disc(shift, -1.3, 0.35, 0.33, colour)
+            painter.disc(shift, -1.3, 0.35, 0.33, color)
         if style.hair_style == 'long':
             side = width * 1.22
             painter.fill([(shift - side, -0.5), (shift + side, -0.5), (shift + side * 1.1, 1.15),
-                          (shift + side * 0.7, 1.45), (shift - side * 0.7, 1.45), (shift - side * 1.1, 1.15)], colour)
-        painter.disc(shift, -0.35, width * 1.15, 0.9, colour)
+                          (shift + side * 0.7, 1.45), (shift - side * 0.7, 1.45), (shift - side * 1.1, 1.15)], color)
+        painter.disc(shift, -0.35, width * 1.15, 0.9, color)
 
     def _ears(self, painter: Painter) -> None:
         yaw = self.style.yaw
@@ -160,9 +160,9 @@ class Face:
         if style.mouth_open > 0.2:
             self._band(painter, longitude * 0.75, middle - gap * 0.2, middle + gap * 0.15, (232, 238, 240))
 
-    def _band(self, painter: Painter, longitude, upper, lower, colour) -> None:
+    def _band(self, painter: Painter, longitude, upper, lower, color) -> None:
         painter.fill(np.concatenate([self.surface(longitude, upper), self.surface(longitude[::-1], lower[::-1])]),
-                     colour)
+                     color)
 
     def _nose(self, painter: Painter) -> None:
         style = self.style

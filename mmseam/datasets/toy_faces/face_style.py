@@ -4,12 +4,12 @@ from typing import Tuple
 
 import numpy as np
 
-Colour = Tuple[int, int, int]
+Color = Tuple[int, int, int]
 
 # BGR, light to dark.
 SKIN_TONES = ((190, 210, 242), (168, 192, 232), (140, 172, 218), (112, 146, 200), (90, 124, 178), (66, 96, 146),
               (48, 70, 112), (36, 50, 80))
-HAIR_COLOURS = ((24, 22, 24), (30, 36, 48), (36, 54, 84), (56, 88, 128), (96, 150, 196), (130, 186, 222), (44, 72, 150),
+HAIR_COLORS = ((24, 22, 24), (30, 36, 48), (36, 54, 84), (56, 88, 128), (96, 150, 196), (130, 186, 222), (44, 72, 150),
                 (150, 150, 152), (208, 208, 210))
 HAIR_STYLES = ('bald', 'short', 'short', 'long', 'long', 'afro', 'bun', 'cap')
 
@@ -22,18 +22,18 @@ EXTREME_GAIN, EXTREME_CONTRAST = (0.6, 1.4), 0.6
 
 @dataclass(frozen=True)
 class FaceStyle:
-    """One face. Lengths in half face heights, angles in degrees, colours BGR, shares 0..1."""
+    """One face. Lengths in half face heights, angles in degrees, colors BGR, shares 0..1."""
 
     width: float
     taper: float
     yaw: float
     roll: float
     pitch: float
-    skin: Colour
-    hair: Colour
+    skin: Color
+    hair: Color
     hair_style: str
     hairline: float
-    eye: Colour
+    eye: Color
     eye_size: float
     eye_spacing: float
     brow_tilt: float
@@ -47,7 +47,7 @@ class FaceStyle:
     contrast: float
     gain: float
     blur: float
-    clothes: Colour
+    clothes: Color
 
     @property
     def blur_class(self) -> int:
@@ -71,24 +71,24 @@ class FaceStyle:
         return int(abs(self.roll) > ATYPICAL_ROLL)
 
 
-def jitter(rng: np.random.Generator, colour: Colour, amount: int = 12) -> Colour:
-    """A colour near another one: brightness moved by at most ``amount``, each channel by half of it."""
+def jitter(rng: np.random.Generator, color: Color, amount: int = 12) -> Color:
+    """A color near another one: brightness moved by at most ``amount``, each channel by half of it."""
     common, *own = rng.uniform(-amount, amount, 4)
-    return tuple(min(max(int(value + common + move / 2), 4), 250) for value, move in zip(colour, own))
+    return tuple(min(max(int(value + common + move / 2), 4), 250) for value, move in zip(color, own))
 
 
-def any_colour(rng: np.random.Generator) -> Colour:
-    """A random colour, from dull to vivid."""
-    grey, vivid = rng.uniform(30, 225), rng.uniform(0, 110)
-    return tuple(min(max(int(grey + vivid * move), 4), 250) for move in rng.uniform(-1, 1, 3))
+def any_color(rng: np.random.Generator) -> Color:
+    """A random color, from dull to vivid."""
+    gray, vivid = rng.uniform(30, 225), rng.uniform(0, 110)
+    return tuple(min(max(int(gray + vivid * move), 4), 250) for move in rng.uniform(-1, 1, 3))
 
 
-def scaled(colour: Colour, factor: float) -> Colour:
-    """A darker (factor < 1) or brighter form of a colour."""
-    return tuple(int(min(value * factor, 255)) for value in colour)
+def scaled(color: Color, factor: float) -> Color:
+    """A darker (factor < 1) or brighter form of a color."""
+    return tuple(int(min(value * factor, 255)) for value in color)
 
 
-def skin_colour(rng: np.random.Generator) -> Colour:
+def skin_color(rng: np.random.Generator) -> Color:
     """A skin tone."""
     return jitter(rng, SKIN_TONES[rng.integers(len(SKIN_TONES))], 10)
 
@@ -133,7 +133,7 @@ def sample_style(rng: np.random.Generator, max_yaw: float, odd_pose_share: float
     return FaceStyle(
         width=rng.uniform(0.68, 0.82), taper=rng.uniform(0.04, 0.2),
         yaw=float(np.clip(rng.normal(0, 0.45), -1, 1)) * max_yaw, roll=float(roll), pitch=rng.uniform(-0.5, 0.5),
-        skin=skin_colour(rng), hair=jitter(rng, HAIR_COLOURS[rng.integers(len(HAIR_COLOURS))]),
+        skin=skin_color(rng), hair=jitter(rng, HAIR_COLORS[rng.integers(len(HAIR_COLORS))]),
         hair_style=HAIR_STYLES[rng.integers(len(HAIR_STYLES))], hairline=rng.uniform(-0.8, -0.5),
         eye=jitter(rng, ((40, 50, 70), (120, 90, 50), (60, 90, 60))[rng.integers(3)]),
         eye_size=rng.uniform(0.85, 1.25), eye_spacing=rng.uniform(24, 30), brow_tilt=rng.uniform(-0.06, 0.06),
@@ -141,4 +141,4 @@ def sample_style(rng: np.random.Generator, max_yaw: float, odd_pose_share: float
         mouth_open=rng.uniform(0.6, 1.0) if rng.random() < 0.15 else rng.uniform(0, 0.3),
         smile=rng.uniform(-0.05, 0.12), beard=rng.random() < 0.15, glasses=rng.random() < 0.15,
         light_angle=rng.uniform(0, 2 * np.pi), contrast=contrast, gain=gain, blur=_blur(rng, blur_shares),
-        clothes=any_colour(rng))
+        clothes=any_color(rng))

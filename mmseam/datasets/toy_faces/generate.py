@@ -11,7 +11,7 @@ import cv2
 from rich.progress import track
 
 from .manifest import Manifest, file_sizes
-from .writer import SPLITS, ImageJob, WrittenImage, summarise, write_image, write_split
+from .writer import SPLITS, ImageJob, WrittenImage, summarize, write_image, write_split
 
 GENERATOR_VERSION = 1  # raise it with every change of what is drawn, so that older data sets are made anew
 _MIN_IMAGE_SIZE = 64
@@ -109,7 +109,7 @@ def _write_all(root: Path, parameters: Dict[str, int], num_workers: Optional[int
             images[job.split].append(image)
     for split in SPLITS:
         write_split(root, split, images[split])
-    summary = {split: summarise(images[split]) for split in SPLITS}
+    summary = {split: summarize(images[split]) for split in SPLITS}
     Manifest(GENERATOR_VERSION, parameters, file_sizes(root), summary).write(root)
     return summary
 

@@ -3,23 +3,23 @@ from typing import Sequence
 
 import numpy as np
 
-from .face_style import Colour, scaled
+from .face_style import Color, scaled
 from .painter import Painter
 
 _FINGERS = ((-20, 0.92), (-7, 1.08), (7, 1.02), (20, 0.85))  # degrees from the middle, length
 
 
-def draw_hand(painter: Painter, palm: Sequence[float], direction: float, size: float, skin: Colour,
-              sleeve: Colour) -> None:
+def draw_hand(painter: Painter, palm: Sequence[float], direction: float, size: float, skin: Color,
+              sleeve: Color) -> None:
     """Draws a hand with its arm.
 
     Args:
         painter (Painter): Where to draw.
-        palm (Sequence[float]): Local centre (x, y) of the palm.
+        palm (Sequence[float]): Local center (x, y) of the palm.
         direction (float): Direction of the fingers in radians; the arm comes from the opposite side.
         size (float): Length from wrist to middle finger tip, in local units.
-        skin (tuple[int, int, int]): BGR colour of the hand.
-        sleeve (tuple[int, int, int]): BGR colour of the sleeve.
+        skin (tuple[int, int, int]): BGR color of the hand.
+        sleeve (tuple[int, int, int]): BGR color of the sleeve.
     """
     palm = np.asarray(palm, np.float64)
 

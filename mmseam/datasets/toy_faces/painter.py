@@ -7,7 +7,7 @@ import numpy as np
 
 from .patch import Patch
 
-Colour = Tuple[int, int, int]
+Color = Tuple[int, int, int]
 
 _SHIFT = 4  # OpenCV takes sub-pixel positions as integers with this many binary places
 _TURN = np.linspace(0, 2 * np.pi, 28, endpoint=False)
@@ -18,23 +18,23 @@ _COARSE_UNIT = 28  # below this many pixels a unit, features are thinner than a 
 class Painter:
     """Draws polygons and lines given in local units; supersampled, so edges and tiny features are area-averaged.
 
-    Local x points right and y down before the roll; (0, 0) is the centre.
+    Local x points right and y down before the roll; (0, 0) is the center.
 
     Args:
-        centre (Sequence[float]): Image position (x, y) of the local origin, in pixels.
+        center (Sequence[float]): Image position (x, y) of the local origin, in pixels.
         unit (float): Pixels per local unit.
         roll (float): Clockwise rotation in degrees.
         extent (Sequence[float]): Local left, top, right and bottom within which things are drawn.
         image_size (int): Side of the square image; what lies outside it is not drawn.
     """
 
-    def __init__(self, centre: Sequence[float], unit: float, roll: float, extent: Sequence[float],
+    def __init__(self, center: Sequence[float], unit: float, roll: float, extent: Sequence[float],
                  image_size: int) -> None:
-        self.centre = np.asarray(centre, np.float64)
+        self.center = np.asarray(center, np.float64)
         self.unit = unit
         turned = unit * rotation(roll)
         left, top, right, bottom = extent
-        corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)]) @ turned + self.centre
+        corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)]) @ turned + self.center
         low = np.clip(np.floor(corners.min(0)), 0, image_size - 1).astype(int)
         high = np.clip(np.ceil(corners.max(0)), low + 1, image_size).astype(int)
         self.x, self.y = int(low[0]), int(low[1])
@@ -42,24 +42,24 @@ class Painter:
         self._factor = 4 if unit < _COARSE_UNIT else 2
         # Pixel i of the canvas spans [i, i + 1) in continuous coordinates and is i for OpenCV.
         self._matrix = turned * (self._factor * 2**_SHIFT)
-        self._offset = ((self.centre - low) * self._factor - 0.5) * 2**_SHIFT
+        self._offset = ((self.center - low) * self._factor - 0.5) * 2**_SHIFT
         self._pixels = np.zeros((self.height * self._factor, self.width * self._factor, 4), np.uint8)
 
     def _fixed_point(self, points) -> np.ndarray:
         return (np.asarray(points) @ self._matrix + self._offset).round().astype(np.int32)
 
-    def fill(self, points, colour: Colour) -> None:
+    def fill(self, points, color: Color) -> None:
         """Fills a polygon of local points ``(n, 2)``."""
-        cv2.fillPoly(self._pixels, [self._fixed_point(points)], (*colour, 255), cv2.LINE_AA, _SHIFT)
+        cv2.fillPoly(self._pixels, [self._fixed_point(points)], (*color, 255), cv2.LINE_AA, _SHIFT)
 
-    def line(self, points, width: float, colour: Colour) -> None:
+    def line(self, points, width: float, color: Color) -> None:
         """Draws an open line of local points ``(n, 2)``, ``width`` local units thick, with round ends."""
         thickness = max(1, int(round(width * self.unit * self._factor)))
-        cv2.polylines(self._pixels, [self._fixed_point(points)], False, (*colour, 255), thickness, cv2.LINE_AA, _SHIFT)
+        cv2.polylines(self._pixels, [self._fixed_point(points)], False, (*color, 255), thickness, cv2.LINE_AA, _SHIFT)
 
-    def disc(self, x: float, y: float, radius_x: float, radius_y: float, colour: Colour, tilt: float = 0) -> None:
-        """Fills an ellipse with local centre and radii, turned by ``tilt`` degrees."""
-        self.fill(ellipse(x, y, radius_x, radius_y, tilt), colour)
+    def disc(self, x: float, y: float, radius_x: float, radius_y: float, color: Color, tilt: float = 0) -> None:
+        """Fills an ellipse with local center and radii, turned by ``tilt`` degrees."""
+        self.fill(ellipse(x, y, radius_x, radius_y, tilt), color)
 
     def patch(self) -> Patch:
         """Patch: what was drawn, at the image's resolution."""
@@ -74,8 +74,8 @@ class Painter:
             contrast (float): Half the difference between both sides, 0..1.
             gain (float): Overall brightness, 1 = as drawn.
         """
-        columns = (np.arange(self.width) + self.x + 0.5 - self.centre[0]) / self.unit * np.cos(angle)
-        rows = (np.arange(self.height) + self.y + 0.5 - self.centre[1]) / self.unit * np.sin(angle)
+        columns = (np.arange(self.width) + self.x + 0.5 - self.center[0]) / self.unit * np.cos(angle)
+        rows = (np.arange(self.height) + self.y + 0.5 - self.center[1]) / self.unit * np.sin(angle)
         along = np.clip(columns[None] + rows[:, None], -1, 1)
         return (gain * (1 - contrast * along)).astype(np.float32)
 

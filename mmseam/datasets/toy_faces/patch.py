@@ -53,13 +53,13 @@ class Patch:
         """
         height, width = self.values.shape[:2]
         under = image[self.y:self.y + height, self.x:self.x + width]
-        *colour, alpha = cv2.split(self.values)
+        *color, alpha = cv2.split(self.values)
         through = 255 - alpha
         # OpenCV's sums and products of uint8 round and saturate.
-        under[:] = cv2.add(cv2.multiply(under, cv2.merge([through] * 3), scale=1 / 255), cv2.merge(colour))
+        under[:] = cv2.add(cv2.multiply(under, cv2.merge([through] * 3), scale=1 / 255), cv2.merge(color))
 
     def blurred(self, sigma: float) -> 'Patch':
-        """The patch out of focus; premultiplied alpha lets colour and edge soften alike.
+        """The patch out of focus; premultiplied alpha lets color and edge soften alike.
 
         Args:
             sigma (float): Standard deviation of the Gaussian in pixels; below 0.05 nothing happens.
@@ -77,7 +77,7 @@ class Patch:
         """
         factors = cv2.merge([light, light, light, np.ones_like(light)])
         values = cv2.multiply(self.values, factors, dtype=cv2.CV_8U)
-        # An over-exposed colour saturates at white, which is alpha in premultiplied form.
+        # An over-exposed color saturates at white, which is alpha in premultiplied form.
         alpha = np.ascontiguousarray(self.values[..., 3])
         return Patch(cv2.min(values, cv2.merge([alpha] * 4)), self.x, self.y)
 

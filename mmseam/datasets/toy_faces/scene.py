@@ -43,7 +43,7 @@ MAX_YAW = 35.0
 ODD_POSE_SHARE, EXTREME_LIGHT_SHARE, BLUR_SHARES = 0.04, 0.05, (0.12, 0.03)
 BODY_SHARE = 0.6
 DISTRACTORS, LOOSE_OCCLUDERS = (0, 3), (0, 2)  # number in an image
-NOISE = (0.0, 5.0)  # standard deviation of the sensor noise, in grey levels
+NOISE = (0.0, 5.0)  # standard deviation of the sensor noise, in gray levels
 # What covers a face, by the occlusion aimed at; 'person' is another face in front.
 PARTIAL_KINDS = ('sunglasses', 'medical_mask', 'hand', 'bars', 'thing', 'person', 'scarf')
 HEAVY_KINDS = ('medical_mask', 'scarf', 'hand', 'bars', 'thing', 'person', 'medical_mask', 'sunglasses')
@@ -128,7 +128,7 @@ class SceneBuilder:
 
     def _inside(self, face: Face) -> bool:
         half = face.height / 2
-        if np.any(face.centre < -half) or np.any(face.centre > self.image_size + half):
+        if np.any(face.center < -half) or np.any(face.center > self.image_size + half):
             return False
         return face.mask.values.sum() >= MIN_INSIDE * face.area()
 
@@ -170,7 +170,7 @@ class SceneBuilder:
         share = self.rng.uniform(low, high)
         person = None
         if kind == 'person':
-            person = self._neighbour(placed.face, share)
+            person = self._neighbor(placed.face, share)
             patches = self._person(person, self.rng.random() < BODY_SHARE) if self._inside(person) else []
         else:
             patches = [OCCLUDERS[kind](self.rng, placed.face, share)]
@@ -183,7 +183,7 @@ class SceneBuilder:
             else:
                 self._add_person(person, patches)
 
-    def _neighbour(self, face: Face, share: float) -> Face:
+    def _neighbor(self, face: Face, share: float) -> Face:
         """A face in front of another one that hides about the given share of it."""
         style = self._style()
         height = max(face.height * self.rng.uniform(0.8, 1.4), MIN_FACE_HEIGHT)
@@ -191,7 +191,7 @@ class SceneBuilder:
         direction = np.array([np.cos(angle), np.sin(angle)])
         distance = height * 0.55 * np.hypot(style.width * direction[0], direction[1])
         distance += (1 - 2 * share) * face.unit * np.hypot(face.style.width * direction[0], direction[1])
-        return Face(style, face.centre + distance * direction, height, self.image_size)
+        return Face(style, face.center + distance * direction, height, self.image_size)
 
     def finish(self, event: str) -> Scene:
         """Draws everything.

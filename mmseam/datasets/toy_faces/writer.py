@@ -87,7 +87,7 @@ def _annotation_lines(image: WrittenImage) -> List[str]:
     return [image.name, str(len(rows)), *lines]
 
 
-def summarise(images: Sequence[WrittenImage]) -> Dict[str, int]:
+def summarize(images: Sequence[WrittenImage]) -> Dict[str, int]:
     """Numbers of images, of images without faces, of faces, and of faces without, with partial and heavy occlusion."""
     occlusion = [record.occlusion for image in images for record in image.records]
     return dict(images=len(images), images_without_faces=sum(not image.records for image in images),

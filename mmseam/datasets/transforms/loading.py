@@ -36,7 +36,7 @@ class LoadIntactImage(LoadImageFromFile):
     by a random other sample of that dataset, with a warning that names the file: none of the later transforms ever
     sees it. In test mode, where a missing sample would falsify the result, it is an error.
 
-    Older OpenCV versions decode a truncated JPEG to a partly grey picture without an error. So a JPEG counts as
+    Older OpenCV versions decode a truncated JPEG to a partly gray picture without an error. So a JPEG counts as
     truncated when no end-of-image marker follows its first start-of-scan marker (bytes behind the end, as some cameras
     append, do no harm). Damage in the middle of a complete file is not noticed. An image of more than
     :data:`~mmseam.datasets.transforms.image_header.MAX_PIXELS` counts as bad too. Only errors of the image itself

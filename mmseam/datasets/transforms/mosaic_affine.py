@@ -53,7 +53,7 @@ class MosaicAffine(Mosaic):
             fitted before the affine. Defaults to (640, 640).
         center_ratio_range (Tuple[float, float]): Where the four images meet, in units of ``img_scale``, on a plane of
             2 x 2 of these. Defaults to (0.5, 1.5).
-        pad_val (float): Grey value where no image is. Defaults to 114.
+        pad_val (float): Gray value where no image is. Defaults to 114.
         pre_transform (Sequence[dict], optional): Loads the other images and their annotations. Defaults to None.
         prob (float): Probability; other samples stay as they are. Defaults to 1.
         use_cached (bool): Whether the other images come from those loaded last. Defaults to False.

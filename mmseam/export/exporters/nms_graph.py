@@ -86,5 +86,5 @@ def append_nms(model, test_cfg: Mapping[str, Any]):
         onnx.parser.parse_model(text), 'nms/', rename_inputs=False, rename_outputs=False)
     merged = onnx.compose.merge_models(
         model, suppression, io_map=[('boxes', 'all_boxes'), ('scores', 'all_scores')])
-    del merged.opset_import[1:]  # it names the same one twice, which onnxruntime's quantisation refuses
+    del merged.opset_import[1:]  # it names the same one twice, which onnxruntime's quantization refuses
     return merged

@@ -41,7 +41,7 @@ class Backend(ABC):
         """Run the network without selecting detections.
 
         Args:
-            images (np.ndarray): float32 (B, 3, H, W), channels in the model's order, normalised by its mean and std.
+            images (np.ndarray): float32 (B, 3, H, W), channels in the model's order, normalized by its mean and std.
                 A static model, which takes one image at a time, is run once for each.
 
         Returns:
@@ -130,7 +130,7 @@ class Backend(ABC):
 
     def _check(self, images: np.ndarray) -> None:
         if images.dtype != np.float32 or images.ndim != 4 or images.shape[1] != 3 or not len(images):
-            raise ExportedModelError(f'{self.path} takes float32 images (B, 3, H, W), normalised; got {images.dtype} '
+            raise ExportedModelError(f'{self.path} takes float32 images (B, 3, H, W), normalized; got {images.dtype} '
                                      f'{images.shape}')
         size, wanted, stride = images.shape[2:], tuple(self.metadata.input_size), max(self.metadata.strides)
         if not self.metadata.dynamic and size != wanted:

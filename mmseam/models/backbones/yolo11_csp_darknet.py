@@ -32,10 +32,10 @@ class YOLO11CSPDarknet(BaseBackbone):
         input_channels (int): Channels of the image. Defaults to 3.
         out_indices (Tuple[int]): Stages whose outputs are returned. Defaults to (2, 3, 4).
         frozen_stages (int): Stages to freeze, -1 for none. Defaults to -1.
-        norm_cfg (:obj:`ConfigDict` or dict): Normalisation layer.
+        norm_cfg (:obj:`ConfigDict` or dict): Normalization layer.
             Defaults to dict(type='BN', momentum=0.03, eps=0.001).
         act_cfg (:obj:`ConfigDict` or dict): Activation layer. Defaults to dict(type='SiLU', inplace=False).
-        norm_eval (bool): Keep normalisation layers in evaluation mode. Defaults to False.
+        norm_eval (bool): Keep normalization layers in evaluation mode. Defaults to False.
         init_cfg (dict or list[dict], optional): Initialization config. Defaults to None.
 
     Example:
@@ -149,7 +149,7 @@ class YOLO11CSPDarknet(BaseBackbone):
         return layers
 
     def init_weights(self) -> None:
-        """Initialise as PyTorch does unless ``init_cfg`` says otherwise."""
+        """Initialize as PyTorch does unless ``init_cfg`` says otherwise."""
         if self.init_cfg is None:
             reset_parameters_of_children(self)
         else:

@@ -29,11 +29,11 @@ class YOLO11HeadModule(YOLOv8HeadModule):
         self.register_buffer('proj', torch.arange(self.reg_max, dtype=torch.float), persistent=False)
 
     def conv3x3(self, in_channels: int, out_channels: int) -> ConvModule:
-        """Build a 3×3 convolution with normalisation and activation."""
+        """Build a 3×3 convolution with normalization and activation."""
         return ConvModule(in_channels, out_channels, 3, padding=1, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
 
     def separable_conv3x3(self, in_channels: int, out_channels: int) -> DepthwiseSeparableConvModule:
-        """Build a depthwise 3×3 and a pointwise convolution, each with normalisation and activation."""
+        """Build a depthwise 3×3 and a pointwise convolution, each with normalization and activation."""
         return DepthwiseSeparableConvModule(
             in_channels, out_channels, 3, padding=1, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
 
@@ -87,7 +87,7 @@ class YOLO11HeadModule(YOLOv8HeadModule):
         return cls_logits, [branch(level) for branch, level in zip(self.reg_preds, x)]
 
     def init_weights(self, prior_prob: float = 0.01) -> None:
-        """Initialise as PyTorch does, then the biases of the predictors to YOLO's priors (mmyolo's method).
+        """Initialize as PyTorch does, then the biases of the predictors to YOLO's priors (mmyolo's method).
 
         Args:
             prior_prob (float): Unused; part of mmyolo's signature. Defaults to 0.01.

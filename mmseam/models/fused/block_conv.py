@@ -14,11 +14,11 @@ class BlockConv(nn.Module):
     """A 1×1 convolution whose input is a concatenation or whose output is split, without the copies for either.
 
     The weight is cut into blocks, one for each pair of an output and an input map: output j is the activation of the
-    sum over i of block (j, i) of map i. A map that is to be upsampled first (nearest neighbour, factor 2) is convolved
+    sum over i of block (j, i) of map i. A map that is to be upsampled first (nearest neighbor, factor 2) is convolved
     before that instead, which is the same at a quarter of the cost.
 
     Args:
-        conv (ConvModule): The convolution, with a normalisation and an activation as usual; 1×1, stride 1.
+        conv (ConvModule): The convolution, with a normalization and an activation as usual; 1×1, stride 1.
         in_channels (Sequence[int]): Channels of the maps whose concatenation ``conv`` takes.
         out_channels (Sequence[int]): Channels of the maps into which its output is split.
         num_upsampled (int): So many of the input maps, the first ones, are upsampled. Defaults to 0.

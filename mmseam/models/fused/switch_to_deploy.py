@@ -13,7 +13,7 @@ def switch_to_deploy(model: nn.Module) -> nn.Module:
     """Bring a trained model into the form for inference, with the same outputs to rounding.
 
     Layers that have a form of their own for it (``switch_to_deploy()``, the convention of MMYOLO: RepVGG blocks, SEAM,
-    MultiSEAM and the heads with them) take it, batch normalisation is folded into the convolution before it, 1×1
+    MultiSEAM and the heads with them) take it, batch normalization is folded into the convolution before it, 1×1
     convolutions become matrix products, and the maps lie channels-last in memory, in which convolutions are faster.
     The model cannot be trained any more, nor does its state fit a checkpoint of the trained form.
 

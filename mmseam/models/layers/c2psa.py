@@ -16,7 +16,7 @@ class PSAAttention(BaseModule):
     Args:
         channels (int): Channels in and out; keys and queries have half of each head's width.
         num_heads (int): Number of heads.
-        norm_cfg (:obj:`ConfigDict` or dict): Normalisation layer. The three convolutions have no activation.
+        norm_cfg (:obj:`ConfigDict` or dict): Normalization layer. The three convolutions have no activation.
     """
 
     def __init__(self, channels: int, num_heads: int, norm_cfg: ConfigType) -> None:
@@ -42,7 +42,7 @@ class PSABlock(BaseModule):
 
     Args:
         channels (int): Channels in and out; one head per 64 of them, at least one.
-        norm_cfg (:obj:`ConfigDict` or dict): Normalisation layer.
+        norm_cfg (:obj:`ConfigDict` or dict): Normalization layer.
         act_cfg (:obj:`ConfigDict` or dict): Activation layer of the hidden pointwise layer.
     """
 
@@ -65,7 +65,7 @@ class C2PSA(BaseModule):
     Args:
         channels (int): Channels in and out.
         num_blocks (int): Number of attention blocks. Defaults to 1.
-        norm_cfg (:obj:`ConfigDict` or dict): Normalisation layer.
+        norm_cfg (:obj:`ConfigDict` or dict): Normalization layer.
             Defaults to dict(type='BN', momentum=0.03, eps=0.001).
         act_cfg (:obj:`ConfigDict` or dict): Activation layer. Defaults to dict(type='SiLU', inplace=False).
         init_cfg (dict or list[dict], optional): Initialization config. Defaults to None.

@@ -31,7 +31,7 @@ class C3k(CSPLayer):
         channels (int): Channels in and out.
         num_blocks (int): Number of bottlenecks. Defaults to 2.
         add_identity (bool): Whether the bottlenecks have a shortcut. Defaults to True.
-        norm_cfg (:obj:`ConfigDict` or dict): Normalisation layer.
+        norm_cfg (:obj:`ConfigDict` or dict): Normalization layer.
         act_cfg (:obj:`ConfigDict` or dict): Activation layer.
     """
 
@@ -65,7 +65,7 @@ class C3k2(CSPLayerWithTwoConv):
         num_blocks (int): Number of inner blocks. Defaults to 1.
         use_c3k (bool): Inner blocks are C3k layers instead of bottlenecks. Defaults to False.
         add_identity (bool): Whether the bottlenecks have a shortcut. Defaults to True.
-        norm_cfg (:obj:`ConfigDict` or dict): Normalisation layer.
+        norm_cfg (:obj:`ConfigDict` or dict): Normalization layer.
             Defaults to dict(type='BN', momentum=0.03, eps=0.001).
         act_cfg (:obj:`ConfigDict` or dict): Activation layer. Defaults to dict(type='SiLU', inplace=False).
         init_cfg (dict or list[dict], optional): Initialization config. Defaults to None.

@@ -26,7 +26,7 @@ class YOLO11PAFPN(YOLOv8PAFPN):
         num_csp_blocks (int): Inner blocks of each C3k2 before deepening. Defaults to 2.
         all_c3k (bool): Every C3k2 holds C3k layers, as in sizes m, l and x; else only the last. Defaults to False.
         freeze_all (bool): Freeze the neck. Defaults to False.
-        norm_cfg (:obj:`ConfigDict` or dict): Normalisation layer.
+        norm_cfg (:obj:`ConfigDict` or dict): Normalization layer.
             Defaults to dict(type='BN', momentum=0.03, eps=0.001).
         act_cfg (:obj:`ConfigDict` or dict): Activation layer. Defaults to dict(type='SiLU', inplace=False).
         init_cfg (dict or list[dict], optional): Initialization config. Defaults to None.
@@ -116,7 +116,7 @@ class YOLO11PAFPN(YOLOv8PAFPN):
         return [make_divisible(number, self.widen_factor) for number in channels]
 
     def init_weights(self) -> None:
-        """Initialise as PyTorch does unless ``init_cfg`` says otherwise."""
+        """Initialize as PyTorch does unless ``init_cfg`` says otherwise."""
         if self.init_cfg is None:
             reset_parameters_of_children(self)
         else:

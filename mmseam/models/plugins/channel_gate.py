@@ -17,7 +17,7 @@ class ExponentialChannelGate(BaseModule):
         in_channels (int): Channels of the pooled descriptor.
         reduction (int): Channels are squeezed to ``max(in_channels // reduction, 1)``. Defaults to 16.
         identity_init (bool): Start as the identity: the last layer starts at zero and the gain is divided by
-            :math:`e^{1/2}`, which moves its range to [e^-0.5, e^0.5]. At the article's initialisation the mean gain is
+            :math:`e^{1/2}`, which moves its range to [e^-0.5, e^0.5]. At the article's initialization the mean gain is
             1.65, which disturbs a pretrained network. Defaults to False.
     """
 
@@ -30,7 +30,7 @@ class ExponentialChannelGate(BaseModule):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Initialise as PyTorch does, the last layer with zeros if ``identity_init``."""
+        """Initialize as PyTorch does, the last layer with zeros if ``identity_init``."""
         reset_parameters_of_children(self)
         if self.identity_init:
             nn.init.zeros_(self.fc2.weight)

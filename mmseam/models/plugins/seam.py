@@ -7,10 +7,10 @@ channel cannot single out positions, and that add-on attention often brings abou
 measure with several seeds and a parameter-matched control.
 
 By default both equal the published code to rounding, except where that code fails: a map smaller than a patch is
-padded, a single value per channel is normalised by the running statistics, and fewer than 16 channels are allowed.
-One consequence of the published order of layers: the body ends in a normalisation, so with a single image in a
+padded, a single value per channel is normalized by the running statistics, and fewer than 16 channels are allowed.
+One consequence of the published order of layers: the body ends in a normalization, so with a single image in a
 training batch its average is that layer's bias whatever the image shows, and the body learns nothing. Train with two
-or more images a GPU, or with synchronised batch normalisation.
+or more images a GPU, or with synchronized batch normalization.
 Options (all off by default) mend what practitioners meet: see ``pad_to_patch``, ``patch_groups``, ``identity_init``.
 """
 from typing import Sequence, Union
@@ -39,7 +39,7 @@ class PatchBody(BaseModule):
         kernel_size (int): Kernel size of their depthwise part.
         patch_groups (int): Groups of the embedding.
         pad_to_patch (bool): Pad the map to a multiple of the patch.
-        norm_cfg (:obj:`ConfigDict` or dict): Normalisation layer.
+        norm_cfg (:obj:`ConfigDict` or dict): Normalization layer.
         act_cfg (:obj:`ConfigDict` or dict): Activation layer.
     """
 
@@ -99,7 +99,7 @@ class SEAM(BaseModule):
         reduction (int): Squeeze ratio of the gate. Defaults to 16.
         identity_init (bool): Start as the identity instead of at a mean gain of 1.65; for networks that start from
             pretrained weights. Defaults to False.
-        norm_cfg (:obj:`ConfigDict` or dict): Normalisation layer.
+        norm_cfg (:obj:`ConfigDict` or dict): Normalization layer.
             Defaults to dict(type='BN', momentum=0.03, eps=0.001), YOLO11's.
         act_cfg (:obj:`ConfigDict` or dict): Activation layer. Defaults to dict(type='GELU').
         init_cfg (dict or list[dict], optional): Initialization config. Defaults to None.
@@ -125,7 +125,7 @@ class SEAM(BaseModule):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Initialise as published: convolutions Xavier-uniform, the rest as PyTorch does."""
+        """Initialize as published: convolutions Xavier-uniform, the rest as PyTorch does."""
         reset_parameters_of_children(self)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -140,7 +140,7 @@ class SEAM(BaseModule):
         return self.gate(self.body(x).mean((2, 3)))
 
     def switch_to_deploy(self) -> None:
-        """Take the exact form for inference: the body's last normalisation, which is affine, moves behind the pooling
+        """Take the exact form for inference: the body's last normalization, which is affine, moves behind the pooling
         and there into the gate."""
         affine = self.body[-1].pointwise.pop_affine()
         if affine is not None:
@@ -169,7 +169,7 @@ class MultiSEAM(BaseModule):
             convolution that follows mixes the channels. Defaults to 1, as published.
         identity_init (bool): Start as the identity instead of at a mean gain of 1.65; for networks that start from
             pretrained weights. Defaults to False.
-        norm_cfg (:obj:`ConfigDict` or dict): Normalisation layer.
+        norm_cfg (:obj:`ConfigDict` or dict): Normalization layer.
             Defaults to dict(type='BN', momentum=0.03, eps=0.001), YOLO11's.
         act_cfg (:obj:`ConfigDict` or dict): Activation layer. Defaults to dict(type='SiLU', inplace=False), as in
             the article and in version 1.0.0 of YOLO-FaceV2; its later code has GELU.
@@ -209,7 +209,7 @@ class MultiSEAM(BaseModule):
         self.is_deployed = False
 
     def reset_parameters(self) -> None:
-        """Initialise as published, which is as PyTorch does."""
+        """Initialize as published, which is as PyTorch does."""
         reset_parameters_of_children(self)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -222,7 +222,7 @@ class MultiSEAM(BaseModule):
         return self.gate(torch.cat(pooled, 1) if self.is_deployed else torch.stack(pooled).mean(0))
 
     def switch_to_deploy(self) -> None:
-        """Take the exact form for inference: the bodies' last normalisations, which are affine, move behind the
+        """Take the exact form for inference: the bodies' last normalizations, which are affine, move behind the
         pooling and, with the average over the bodies, into the gate."""
         affine = [body.blocks[-1].pointwise.pop_affine() for body in self.bodies]
         if affine[0] is None:  # all are of one kind

@@ -1,4 +1,4 @@
-"""The convolutional body of SEAM: convolution, activation and normalisation in this order."""
+"""The convolutional body of SEAM: convolution, activation and normalization in this order."""
 from typing import Optional, Tuple
 
 import torch
@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class ConvActNorm(BaseModule):
-    """Convolution with bias, activation, then normalisation: the order of SEAM, which mmcv's ConvModule warns about.
+    """Convolution with bias, activation, then normalization: the order of SEAM, which mmcv's ConvModule warns about.
 
     Args:
         in_channels (int): Channels in and out.
@@ -21,7 +21,7 @@ class ConvActNorm(BaseModule):
         stride (int): Stride. Defaults to 1.
         padding (int): Zero padding. Defaults to 0.
         groups (int): Convolution groups. Defaults to 1.
-        norm_cfg (:obj:`ConfigDict` or dict): Normalisation layer.
+        norm_cfg (:obj:`ConfigDict` or dict): Normalization layer.
         act_cfg (:obj:`ConfigDict` or dict): Activation layer.
     """
 
@@ -29,7 +29,7 @@ class ConvActNorm(BaseModule):
                  norm_cfg: ConfigType, act_cfg: ConfigType) -> None:
         super().__init__()
         self.norm_name, norm = build_norm_layer(norm_cfg, in_channels)
-        # Registered before the convolution: mmcv's fuse_conv_bn folds each normalisation that is registered after one
+        # Registered before the convolution: mmcv's fuse_conv_bn folds each normalization that is registered after one
         # into it, which here, with an activation between the two, would be wrong.
         self.add_module(self.norm_name, norm)
         self.activate = build_activation_layer(act_cfg)
@@ -40,11 +40,11 @@ class ConvActNorm(BaseModule):
         return self._normalize(self.activate(self.conv(x)))
 
     def pop_affine(self) -> Optional[Tuple[Tensor, Tensor]]:
-        """Take the normalisation out, for whoever applies it later and cheaper.
+        """Take the normalization out, for whoever applies it later and cheaper.
 
         Returns:
-            tuple[Tensor, Tensor], optional: Scale and shift of each channel, shape (C,), that the normalisation
-            applies in evaluation; None, with nothing taken out, if it is no batch normalisation.
+            tuple[Tensor, Tensor], optional: Scale and shift of each channel, shape (C,), that the normalization
+            applies in evaluation; None, with nothing taken out, if it is no batch normalization.
         """
         norm = getattr(self, self.norm_name)
         if not isinstance(norm, _BatchNorm):
@@ -54,7 +54,7 @@ class ConvActNorm(BaseModule):
         return scale.detach(), (norm.bias - norm.running_mean * scale).detach()
 
     def _normalize(self, x: Tensor) -> Tensor:
-        """Normalise; a single value per channel has no variance, so the running statistics serve instead."""
+        """Normalize; a single value per channel has no variance, so the running statistics serve instead."""
         norm = getattr(self, self.norm_name)
         alone = norm.training and x.numel() == x.size(1) and isinstance(norm, _BatchNorm)
         if alone and not (isinstance(norm, nn.SyncBatchNorm) and get_world_size() > 1):
@@ -63,12 +63,12 @@ class ConvActNorm(BaseModule):
 
 
 class ResidualSeparableConv(BaseModule):
-    """``x + depthwise(x)``, then a pointwise convolution; each of convolution, activation, normalisation.
+    """``x + depthwise(x)``, then a pointwise convolution; each of convolution, activation, normalization.
 
     Args:
         in_channels (int): Channels in and out.
         kernel_size (int): Odd kernel size of the depthwise convolution.
-        norm_cfg (:obj:`ConfigDict` or dict): Normalisation layer.
+        norm_cfg (:obj:`ConfigDict` or dict): Normalization layer.
         act_cfg (:obj:`ConfigDict` or dict): Activation layer.
     """
 

@@ -1,9 +1,9 @@
-"""Initialisation by each layer's own ``reset_parameters``."""
+"""Initialization by each layer's own ``reset_parameters``."""
 import torch.nn as nn
 
 
 def reset_parameters_of_children(module: nn.Module) -> None:
-    """Re-initialise all that lies below ``module``, each part by the nearest ``reset_parameters``.
+    """Re-initialize all that lies below ``module``, each part by the nearest ``reset_parameters``.
 
     mmcv's ``ConvModule`` starts from Kaiming-normal weights while YOLO trains from PyTorch's default; this restores
     the default and leaves layers that define their own start (SEAM, for one) to themselves.

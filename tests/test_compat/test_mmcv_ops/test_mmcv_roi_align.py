@@ -63,8 +63,8 @@ def test_roi_align_gradient_is_the_numerical_one(pool_mode):
                                     MAPS[:, :1].clone().requires_grad_())
 
 
-def test_roi_align_samples_each_bin_of_a_ramp_at_its_centre():
-    """The mean of a linear function over a bin is its value at the centre; pixel centres lie at .5 when aligned."""
+def test_roi_align_samples_each_bin_of_a_ramp_at_its_center():
+    """The mean of a linear function over a bin is its value at the center; pixel centers lie at .5 when aligned."""
     ramp = torch.arange(16.).expand(1, 1, 16, 16)
     rois = torch.tensor([[0., 2., 2., 10., 10.]])
     assert roi_align(ramp, rois, (1, 2), 1., 0, 'avg', True)[0, 0, 0].tolist() == pytest.approx([3.5, 7.5])

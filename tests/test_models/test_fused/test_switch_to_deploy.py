@@ -23,7 +23,7 @@ NETS = ['yolo11_n', 'yolo11_n_seam', 'yolo11_n_multiseam', 'yolo11_n_multiseam-l
 
 
 def shake(model):
-    """Give normalisations the statistics and weights of a trained model, and gates some effect."""
+    """Give normalizations the statistics and weights of a trained model, and gates some effect."""
     generator = torch.Generator().manual_seed(0)
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
@@ -191,7 +191,7 @@ def test_folding_of_the_host_leaves_the_attention_right(make_layer):
 
 
 @torch.no_grad()
-def test_other_normalisation_is_kept():
+def test_other_normalization_is_kept():
     layer = shake(SEAM(16, norm_cfg=dict(type='GN', num_groups=2)))
     x = torch.randn(1, 16, 9, 9)
     before = layer(x)

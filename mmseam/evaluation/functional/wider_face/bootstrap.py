@@ -1,8 +1,8 @@
 """Bootstrap over images for WIDER FACE AP: intervals and paired differences, all resamples at once.
 
 A resample draws N of the N images with replacement, which is a vector of weights; its counts at all thresholds are a
-product of these weights with a sparse table (images × thresholds). Scores stay normalised over the whole set: the
-normalisation is part of the method's output, not of the sample, and a resample without the extreme scores would
+product of these weights with a sparse table (images × thresholds). Scores stay normalized over the whole set: the
+normalization is part of the method's output, not of the sample, and a resample without the extreme scores would
 otherwise move every threshold.
 """
 from dataclasses import dataclass

@@ -23,7 +23,7 @@ class WIDERFaceMatches:
     """Every detection of a set reduced to four numbers, in no particular order.
 
     Args:
-        thresholds (np.ndarray): Shape (T,), falling from 1 - 1/T to 0, on normalised scores.
+        thresholds (np.ndarray): Shape (T,), falling from 1 - 1/T to 0, on normalized scores.
         face_image (np.ndarray): Shape (F,), image of each face.
         num_images (int): N.
         image (np.ndarray): Shape (D,), int32, image of each detection.
@@ -47,7 +47,7 @@ def match_detections(ground_truth: WIDERFaceGroundTruth,
                      int32_compat: bool = False) -> WIDERFaceMatches:
     """Match the detections of a whole set.
 
-    Detections of images without any annotated face take part in the normalisation of scores and in nothing else, as in
+    Detections of images without any annotated face take part in the normalization of scores and in nothing else, as in
     the official code (WIDER FACE val has no such image).
 
     Args:
@@ -71,11 +71,11 @@ def match_detections(ground_truth: WIDERFaceGroundTruth,
     for row, face in _near_pairs(rows, offsets, faces, ground_truth.offsets):
         row, face = _largest(row, face, overlap(rows[row, :4], faces[face]))
         best[row] = face
-    # Images without faces: their scores count in the normalisation, their detections nowhere.
+    # Images without faces: their scores count in the normalization, their detections nowhere.
     counted = np.repeat(np.diff(ground_truth.offsets) > 0, np.diff(offsets))
     image = np.repeat(np.arange(len(offsets) - 1, dtype=np.int32), np.diff(offsets))
     thresholds = 1 - np.arange(1, num_thresholds + 1) / num_thresholds
-    level = np.searchsorted(-thresholds, -_normalise(rows[:, 4]), side='left').astype(np.int32)
+    level = np.searchsorted(-thresholds, -_normalize(rows[:, 4]), side='left').astype(np.int32)
     return WIDERFaceMatches(thresholds, ground_truth.face_image(), ground_truth.num_images, image[counted],
                             level[counted], best[counted], _first_of_face(best, rows[:, 4])[counted])
 
@@ -111,7 +111,7 @@ def _checked(key: str, rows: np.ndarray) -> np.ndarray:
     return rows
 
 
-def _normalise(score: np.ndarray) -> np.ndarray:
+def _normalize(score: np.ndarray) -> np.ndarray:
     if score.size == 0 or score.min() == score.max():
         return np.zeros_like(score)  # 0/0 in the protocol; the curve has one point, whatever the value
     return (score - score.min()) / (score.max() - score.min())
@@ -124,7 +124,7 @@ def _near_pairs(rows: np.ndarray, offsets: np.ndarray, faces: np.ndarray,
     Most pairs of an image lie apart; the slack covers the pixel that IoU adds and the rounding of ``int32_compat``.
     All pairs of a detection come together.
     """
-    # Contiguous columns: the comparisons then run vectorised.
+    # Contiguous columns: the comparisons then run vectorized.
     left, top, width, height = np.ascontiguousarray(rows[:, :4].T)[:, :, None]
     sides = left - _SLACK, left + width + _SLACK, top - _SLACK, top + height + _SLACK
     face_left, face_top, face_width, face_height = np.ascontiguousarray(faces.T)

@@ -11,8 +11,8 @@ from mmseam.utils.atomic_write import atomic_files
 from .protocol import WIDERFaceResult
 from .report import WIDERFaceRow
 
-# Okabe and Ito, "Color Universal Design": distinct for all common kinds of colour vision, in print too.
-_COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#999999')
+# Okabe and Ito, "Color Universal Design": distinct for all common kinds of color vision, in print too.
+_COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#999999')
 _LINES = ('-', '--', '-.', ':')
 _DPI = 300
 
@@ -31,7 +31,7 @@ def plot_precision_recall(curves: Mapping[str, WIDERFaceResult], path: Union[str
     for index, (method, result) in enumerate(best_first):
         drawn = result.recall > 0  # precision is undefined before the first face is found
         axes.plot(result.recall[drawn], result.precision[drawn], linewidth=2.2, label=f'{method}-{result.ap:.3f}',
-                  color=_COLOURS[index % len(_COLOURS)], linestyle=_LINES[index // len(_COLOURS) % len(_LINES)])
+                  color=_COLORS[index % len(_COLORS)], linestyle=_LINES[index // len(_COLORS) % len(_LINES)])
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel='Recall', ylabel='Precision')
     axes.set_title(title, fontsize=11)
     axes.set_xticks(np.linspace(0, 1, 11))
@@ -59,7 +59,7 @@ def plot_slices(rows: Sequence[WIDERFaceRow], path: Union[str, Path]) -> None:
         own = [row for row in rows if row.method == method]
         shift = (index - (len(methods) - 1) / 2) * thickness
         axes.barh(places + shift, [100 * row.ap for row in own], height=thickness, xerr=_error_bars(own),
-                  color=_COLOURS[index % len(_COLOURS)], label=method,
+                  color=_COLORS[index % len(_COLORS)], label=method,
                   error_kw=dict(ecolor='0.15', elinewidth=1, capsize=2))
     axes.set_yticks(places, [f'{name}  ({faces:,} faces)' for name, faces in slices], fontsize=8.5)
     axes.set(xlim=(0, 100), ylim=(places[-1] + 0.7, places[0] - 0.7))

@@ -2,7 +2,7 @@
 
 Definition (MATLAB tools of Yang et al., "WIDER FACE: A Face Detection Benchmark", CVPR 2016):
 
-1. Scores are min-max normalised over the whole set; per image, detections are sorted by score, descending and stable.
+1. Scores are min-max normalized over the whole set; per image, detections are sorted by score, descending and stable.
 2. A detection goes to the face of largest IoU (a pixel added to widths and heights) among *all* faces of its image, if
    that IoU is at least 0.5.
 3. Face not kept by the subset: the detection counts as nothing. Face kept and not found before: true positive. Face
@@ -29,7 +29,7 @@ class WIDERFaceResult:
         ap (float): Average precision in [0, 1]; NaN where the subset keeps no face.
         recall (np.ndarray): Shape (T,), by falling threshold.
         precision (np.ndarray): Shape (T,), not enveloped; 0 where nothing is detected yet.
-        thresholds (np.ndarray): Shape (T,), on normalised scores.
+        thresholds (np.ndarray): Shape (T,), on normalized scores.
         num_faces (int): Number of faces that the subset keeps.
     """
 

@@ -47,7 +47,7 @@ class WIDERFaceComparison(PairedDifference):
     subset: str
 
 
-def summarise(method: str,
+def summarize(method: str,
               results: Mapping[str, WIDERFaceResult],
               samples: Optional[Mapping[str, np.ndarray]] = None) -> List[WIDERFaceRow]:
     """Rows of one method.

@@ -90,7 +90,7 @@ class _Parser:
     def __init__(self, expression: str, columns: Mapping[str, np.ndarray]) -> None:
         self.expression = expression
         self.columns = columns
-        self.tokens = self._tokenise()
+        self.tokens = self._tokenize()
         self.next = 0
 
     def mask(self) -> np.ndarray:
@@ -99,7 +99,7 @@ class _Parser:
             self._fail(f'expected "&", "|" or the end, not {self._peek()!r}')
         return mask
 
-    def _tokenise(self) -> List[Tuple[str, str, int]]:
+    def _tokenize(self) -> List[Tuple[str, str, int]]:
         tokens, position, end = [], 0, len(self.expression.rstrip())
         while position < end:
             match = _TOKEN.match(self.expression, position)
