@@ -135,7 +135,7 @@ def peer_contender(args: argparse.Namespace, name: str, function: str, arguments
 
 def machine() -> dict:
     """What the figures hold for; the threads are in the contenders' facts."""
-    from mmseam.analysis.processor_name import processor_name
+    from mmseam.analysis.benchmark.measure import processor_name
     return dict(cpu=processor_name(), cores=os.cpu_count(), load_average=os.getloadavg()[0],
                 python=sys.version.split()[0])
 

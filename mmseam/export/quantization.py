@@ -8,7 +8,7 @@ import numpy as np
 from mmseam.utils.atomic_write import atomic_files
 from mmseam.utils.optional_package import require_package
 
-from .exporters.quiet import quiet
+from .exporters.tracing import quiet
 
 # What lies between convolutions; without them each convolution would change to float and back
 QUANTIZED_OPERATORS = ('Conv', 'Sigmoid', 'Mul', 'Add', 'Concat', 'MaxPool', 'Resize', 'Split')

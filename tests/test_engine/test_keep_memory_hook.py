@@ -12,7 +12,7 @@ from mmseam.engine.hooks import KeepMemoryHook, keep_memory_hook
 PAGES = """
 import resource, sys
 import numpy as np
-from mmseam.utils.heap import keep_freed_memory
+from mmseam.engine.hooks.keep_memory_hook import keep_freed_memory
 
 if sys.argv[1] == 'keep':
     assert keep_freed_memory()

@@ -1,5 +1,6 @@
-"""One report of what a detector finds, weighs and costs."""
+"""Benchmark report of a tested detector: metrics, parameters, GFLOPs and latency."""
 import platform
+from pathlib import Path
 from typing import Dict, Sequence
 
 import numpy as np
@@ -14,7 +15,6 @@ from mmseam.version import __version__
 
 from ..complexity import model_complexity
 from ..latency import NETWORK_STAGES, Latency, measure_latency, model_device
-from ..processor_name import processor_name
 from .protocol import protocol
 
 
@@ -84,3 +84,15 @@ def _device_name(device: torch.device) -> str:
     if device.type == 'cuda':
         return torch.cuda.get_device_name(device)
     return processor_name()
+
+
+def processor_name() -> str:
+    """Name the processor as the system does.
+
+    Returns:
+        str: Its model, or its architecture where no model is told.
+    """
+    info = Path('/proc/cpuinfo')
+    lines = info.read_text(encoding='utf-8').splitlines() if info.is_file() else []
+    names = [line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')]
+    return names[0] if names else platform.processor() or platform.machine()

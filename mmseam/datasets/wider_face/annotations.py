@@ -18,10 +18,8 @@ from typing import List, NoReturn, Tuple, Union
 
 import numpy as np
 
-#: Columns 5 to 10 of a face line. blur: 0 clear, 1 normal, 2 heavy; expression: 0 typical, 1 exaggerated;
-#: illumination: 0 normal, 1 extreme; invalid: 1 = not to be used; occlusion: 0 none, 1 partial, 2 heavy;
-#: pose: 0 typical, 1 atypical.
-WIDER_FACE_ATTRIBUTES = ('blur', 'expression', 'illumination', 'invalid', 'occlusion', 'pose')
+from mmseam.utils.wider_face_names import WIDER_FACE_ATTRIBUTES
+
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
 #: Of a box, in pixels: beyond it float32 does not hold every whole number.
 LARGEST_COORDINATE = 2**24

@@ -6,9 +6,9 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
-from mmseam.evaluation.functional.wider_face.ground_truth import ATTRIBUTES
 from mmseam.registry import METRICS
 from mmseam.utils.atomic_write import atomic_write
+from mmseam.utils.wider_face_names import WIDER_FACE_ATTRIBUTES
 
 from ..functional import (
     DERIVED_SUBSETS,
@@ -139,12 +139,13 @@ def _faces_of(sample: Mapping) -> dict:
     instances = sample['instances']
     boxes = np.array([instance['bbox'] for instance in instances], dtype=np.float64).reshape(-1, 4)
     boxes[:, 2:] -= boxes[:, :2]
-    return dict(faces=boxes, attributes={name: [face['attributes'][name] for face in instances] for name in ATTRIBUTES})
+    attributes = {name: [face['attributes'][name] for face in instances] for name in WIDER_FACE_ATTRIBUTES}
+    return dict(faces=boxes, attributes=attributes)
 
 
 def _derived_ground_truth(results: Sequence[dict]) -> WIDERFaceGroundTruth:
     """Ground truth of the data set itself, with subsets by height."""
-    attributes = {name: [result['attributes'][name] for result in results] for name in ATTRIBUTES}
+    attributes = {name: [result['attributes'][name] for result in results] for name in WIDER_FACE_ATTRIBUTES}
     truth = WIDERFaceGroundTruth.from_images([str(i) for i in range(len(results))],
                                              [result['faces'] for result in results], attributes=attributes)
     truth.subsets.update(select_faces(truth, DERIVED_SUBSETS))

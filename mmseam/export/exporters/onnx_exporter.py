@@ -7,9 +7,8 @@ from mmseam.inference.metadata import ModelMetadata
 from mmseam.utils.optional_package import require_package
 
 from ..export_model import ExportModel
-from .example_input import dynamic_shapes, example_images
 from .nms_graph import append_nms
-from .quiet import quiet
+from .tracing import dynamic_shapes, example_images, quiet
 
 # Of this one on, GELU is an operator
 OPSET = 20

@@ -6,7 +6,7 @@ from mmseam.utils.optional_package import require_package
 
 from ..export_model import ExportModel
 from .onnx_exporter import export_onnx
-from .quiet import quiet
+from .tracing import quiet
 
 RT_INFO_SECTION = 'mmseam'
 

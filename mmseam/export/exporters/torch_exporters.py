@@ -6,8 +6,7 @@ import torch
 from mmseam.inference.metadata import ModelMetadata
 
 from ..export_model import ExportModel
-from .example_input import dynamic_shapes, example_images
-from .quiet import quiet
+from .tracing import dynamic_shapes, example_images, quiet
 
 
 def export_torchscript(model: ExportModel, metadata: ModelMetadata, path: Path) -> None:

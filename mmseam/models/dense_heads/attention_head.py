@@ -1,9 +1,7 @@
 """YOLO11 head modules whose branches hold an attention layer."""
-from functools import partial
 from typing import List, Optional, Sequence, Tuple
 
 import torch.nn as nn
-from mmdet.models.utils import multi_apply
 from mmdet.utils import ConfigType
 from torch import Tensor
 
@@ -35,7 +33,7 @@ class AttentionHeadModule(YOLO11HeadModule):
         self.attention_cfg = attention_cfg
         self.keep_cls_stem = keep_cls_stem
         super().__init__(*args, **kwargs)
-        self.branch_pairs = nn.ModuleList()  # takes the place of the branches in the form for inference
+        self.branch_pairs = nn.ModuleList()  # replaces both branches after switch_to_deploy()
 
     def build_reg_branch(self, in_channels: int) -> list:
         """Build convolution, attention and predictor of the box branch."""
@@ -48,25 +46,19 @@ class AttentionHeadModule(YOLO11HeadModule):
         stem = self.build_cls_stem(in_channels) if self.keep_cls_stem else [self.conv3x3(in_channels, width)]
         return [*stem, build_attention(self.attention_cfg, width), self.cls_predictor()]
 
-    def forward(self, x: Sequence[Tensor]) -> Tuple[List[Tensor], ...]:
-        """Apply the branches and decode the boxes, as mmyolo's head module does."""
-        if not self.branch_pairs:
-            return super().forward(x)
-        cls_logits, box_logits = self.forward_logits(x)
-        # What is predicted already goes through the decoding of the host.
-        return multi_apply(self.forward_single, box_logits, [partial(_other, logits) for logits in cls_logits],
-                           [nn.Identity()] * len(x))
-
     def forward_logits(self, x: Sequence[Tensor]) -> Tuple[List[Tensor], List[Tensor]]:
-        """Predict without decoding anything; see :meth:`YOLO11HeadModule.forward_logits`."""
+        """Predict class and box logits; see :meth:`YOLO11HeadModule.forward_logits`."""
         if not self.branch_pairs:
             return super().forward_logits(x)
         cls_logits, box_logits = zip(*(pair(level) for pair, level in zip(self.branch_pairs, x)))
         return list(cls_logits), list(box_logits)
 
     def switch_to_deploy(self) -> None:
-        """Take the form for inference: the branches of a level side by side if they are of one kind, and channel
-        attention that tells its gains applied by the predictors."""
+        """Fuse the branches for inference.
+
+        Class and box branch of a level become one :class:`PairedBranches` if both have the same layers; else a layer
+        that exposes its channel gains (``gain(x)``) is fused with its predictor.
+        """
         pairs = list(zip(self.cls_preds, self.reg_preds))
         if pairs and all(map(PairedBranches.serves, pairs)):
             self.branch_pairs = nn.ModuleList(map(PairedBranches, pairs))
@@ -75,10 +67,6 @@ class AttentionHeadModule(YOLO11HeadModule):
             if hasattr(branch[-2], 'gain'):
                 predictor = branch.pop(-1)
                 branch[-1] = GatedPredictor(branch[-1], predictor)
-
-
-def _other(value: Tensor, _: Tensor) -> Tensor:
-    return value
 
 
 class _PresetHeadModule(AttentionHeadModule):

@@ -4,6 +4,7 @@ from typing import List, Sequence, Tuple
 import torch
 import torch.nn as nn
 from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
+from mmdet.models.utils import multi_apply
 from mmyolo.models.dense_heads import YOLOv8HeadModule
 from torch import Tensor
 
@@ -73,8 +74,20 @@ class YOLO11HeadModule(YOLOv8HeadModule):
         width = self.cls_out_channels
         return [self.separable_conv3x3(in_channels, width), self.separable_conv3x3(width, width)]
 
+    def forward(self, x: Sequence[Tensor]) -> Tuple[List[Tensor], ...]:
+        """Predict class logits and box distances, as mmyolo's head module does.
+
+        Args:
+            x (Sequence[Tensor]): Feature maps of the levels, (B, C_l, H_l, W_l).
+
+        Returns:
+            tuple: Class logits of each level, (B, num_classes, H_l, W_l), and distances to the sides in strides,
+            (B, 4, H_l, W_l); in training also the box logits, (B, H_l * W_l, 4, reg_max).
+        """
+        return multi_apply(self._decode_level, *self.forward_logits(x))
+
     def forward_logits(self, x: Sequence[Tensor]) -> Tuple[List[Tensor], List[Tensor]]:
-        """Predict without decoding anything: the form for deployment and for a head that decodes only what it keeps.
+        """Predict logits without decoding them, for export and for a head that decodes only the boxes it keeps.
 
         Args:
             x (Sequence[Tensor]): Maps of the levels, (B, C_l, H_l, W_l).
@@ -85,6 +98,15 @@ class YOLO11HeadModule(YOLOv8HeadModule):
         """
         cls_logits = [branch(level) for branch, level in zip(self.cls_preds, x)]
         return cls_logits, [branch(level) for branch, level in zip(self.reg_preds, x)]
+
+    def _decode_level(self, cls_logits: Tensor, box_logits: Tensor) -> Tuple[Tensor, ...]:
+        """Take the expectation of the box distributions of one level; a single bin is the distance itself."""
+        if self.reg_max == 1:
+            return (cls_logits, box_logits, box_logits) if self.training else (cls_logits, box_logits)
+        bins = box_logits.unflatten(1, (4, self.reg_max)).flatten(3).permute(0, 3, 1, 2)
+        distances = bins.softmax(3).matmul(self.proj[:, None]).squeeze(3)
+        distances = distances.transpose(1, 2).unflatten(2, box_logits.shape[2:])
+        return (cls_logits, distances, bins) if self.training else (cls_logits, distances)
 
     def init_weights(self, prior_prob: float = 0.01) -> None:
         """Initialize as PyTorch does, then the biases of the predictors to YOLO's priors (mmyolo's method).

@@ -6,7 +6,7 @@ from mmcv.cnn import ConvModule
 from torch import Tensor
 
 from ..plugins import SEAM, MultiSEAM
-from .scaled_predictor import ScaledPredictor
+from .predictors import ScaledPredictor
 from .side_by_side import can_join, side_by_side
 
 

@@ -6,7 +6,8 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-ATTRIBUTES = ('blur', 'expression', 'illumination', 'invalid', 'occlusion', 'pose')
+from mmseam.utils.wider_face_names import WIDER_FACE_ATTRIBUTES
+
 OFFICIAL_SUBSETS = ('easy', 'medium', 'hard')
 
 _IMAGE_SUFFIX = re.compile(r'\.(jpe?g|png|bmp)$', re.IGNORECASE)
@@ -35,7 +36,7 @@ class WIDERFaceGroundTruth:
         boxes (np.ndarray): Shape (F, 4), left, top, width, height in pixels of the original image.
         offsets (np.ndarray): Shape (N + 1,), int64, from 0 to F.
         subsets (dict[str, np.ndarray]): Keep-list of each subset as a mask of shape (F,), bool.
-        attributes (dict[str, np.ndarray]): Integer labels of shape (F,) by the names of :data:`ATTRIBUTES`.
+        attributes (dict[str, np.ndarray]): Integer labels of shape (F,) by names of :data:`WIDER_FACE_ATTRIBUTES`.
 
     Raises:
         ValueError: If there is no image, two images share a key, or a length does not agree.
@@ -131,7 +132,7 @@ def read_official_ground_truth(folder: Union[str, Path]) -> WIDERFaceGroundTruth
         path = Path(folder) / f'wider_{name}_val.mat'
         kept = _cells(_load_mat(path, ['gt_list']), 'gt_list')
         subsets[name] = [_keep_mask(k, len(b), f'{path}, image {key}') for k, b, key in zip(kept, boxes, keys)]
-    attributes = {name: _cells(faces, f'{name}_label_list') for name in ATTRIBUTES}
+    attributes = {name: _cells(faces, f'{name}_label_list') for name in WIDER_FACE_ATTRIBUTES}
     return WIDERFaceGroundTruth.from_images(keys, boxes, subsets, attributes)
 
 

@@ -1,4 +1,4 @@
-"""A 1×1 convolution of a map whose channels are scaled, for inference."""
+"""1×1 convolutions that apply channel attention through their weights, for inference only."""
 import torch
 import torch.nn as nn
 from torch import Tensor
@@ -22,3 +22,21 @@ class ScaledPredictor(nn.Module):
         """Scale the channels of a map by gains (B, C) and convolve it, (B, C, H, W) to (B, C', H, W)."""
         weight = self.weight * gain.to(x.dtype)[:, None]
         return torch.baddbmm(self.bias, weight, x.flatten(2)).unflatten(2, x.shape[2:])
+
+
+class GatedPredictor(nn.Module):
+    """``predictor(attention(x))`` where the attention only scales channels, without the scaled map.
+
+    Args:
+        attention (nn.Module): A layer with ``gain(x)``, (B, C, H, W) to (B, C).
+        predictor (nn.Conv2d): A 1×1 convolution with a bias.
+    """
+
+    def __init__(self, attention: nn.Module, predictor: nn.Conv2d) -> None:
+        super().__init__()
+        self.attention = attention
+        self.predictor = ScaledPredictor(predictor)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to (B, C', H, W)."""
+        return self.predictor(x, self.attention.gain(x))

@@ -1,5 +1,8 @@
-"""What the exporters trace a network with."""
-from typing import Optional
+"""What the exporters share: example inputs, symbolic sizes, and silence while tracing."""
+import logging
+import warnings
+from contextlib import contextmanager
+from typing import Iterator, Optional
 
 import torch
 from torch import Tensor
@@ -28,3 +31,16 @@ def dynamic_shapes(metadata: ModelMetadata) -> Optional[dict]:
     stride = max(metadata.strides)
     height, width = (stride * torch.export.Dim(name, min=2, max=8192 // stride) for name in ('rows', 'columns'))
     return dict(images={0: torch.export.Dim('batch', min=1, max=1024), 2: height, 3: width})
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Suppress warnings and log messages below errors: a faultless export emits dozens of them."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            yield
+    finally:
+        logging.disable(disabled)
