@@ -39,8 +39,6 @@ def step(size: str, head: str, form: str, imgsz: int, batch: int, boxes: int, de
     from synthetic import labeled_images
 
     from mmseam.engine.hooks.keep_memory_hook import keep_freed_memory
-    images, labels = labelled_images(batch, imgsz, boxes)
-    from mmseam.utils.heap import keep_freed_memory
     images, labels = labeled_images(batch, imgsz, boxes)
     model = build_detector(size, head, imgsz).to(device).train()
     if form == OURS[0] and device == 'cpu':
