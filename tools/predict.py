@@ -32,12 +32,19 @@ def main() -> None:
 
     import mmseam  # noqa: F401, I001  (before any host package)
     from mmseam.inference.prediction import predict
+    from mmseam.utils.atomic_write import partial_path
+    from mmseam.utils.interruption import Interrupted, exit_interrupted
 
     try:
         summary = predict(args.source, args.model, args.checkpoint, args.out_dir, args.score_thr, args.device,
                           args.batch_size, not args.square, args.json, args.csv, args.workers)
     except (ImportError, OSError, ValueError) as error:
         raise SystemExit(f'error: {error}') from None
+    except Interrupted as interrupt:
+        tables = [partial_path(path) for path in (args.json, args.csv) if path]
+        exit_interrupted(interrupt, [*([args.out_dir] if args.out_dir else []), *tables])
+    except KeyboardInterrupt as interrupt:
+        exit_interrupted(interrupt)
     print(summary)
     outputs = [path for path in (args.out_dir, args.json, args.csv) if path]
     if outputs:

@@ -1,15 +1,20 @@
 """Images and videos: reading and writing them."""
-import os
+import shutil
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 import cv2
 import numpy as np
 
 from mmseam.datasets import LoadIntactImage
-from mmseam.utils.atomic_write import atomic_write
+from mmseam.utils.atomic_write import NoSpaceError, atomic_files, atomic_write
+from mmseam.utils.interruption import Interrupted
 
 VIDEO_EXTENSIONS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg')
+
+# Free bytes that a video leaves: its index, without which it cannot be played, is written last
+_RESERVE = 2**20
 
 
 class SourceImage(NamedTuple):
@@ -117,36 +122,48 @@ class VideoReader:
             self._capture.release()
 
 
-class VideoWriter:
-    """An MPEG-4 video, there when the ``with`` block has ended without an error.
+@contextmanager
+def video_file(path: Union[str, Path], fps: float, size: Tuple[int, int]) -> Iterator[Callable[[np.ndarray], None]]:
+    """An MPEG-4 video, there when the block has ended; of an interrupted one, what is done.
 
     Args:
         path (Path): The file, ending with ``.mp4``.
         fps (float): Frames per second.
         size (Tuple[int, int]): Width and height.
 
+    Yields:
+        Callable: Appends a frame (H, W, 3), BGR.
+
     Raises:
-        OSError: OpenCV cannot write it.
+        OSError: OpenCV cannot write it, or the disk is full.
     """
+    number = 0
 
-    def __init__(self, path: Union[str, Path], fps: float, size: Tuple[int, int]) -> None:
-        self._path = Path(path)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._temporary = self._path.with_name(f'.{os.getpid()}.{self._path.name}')
-        self._writer = cv2.VideoWriter(str(self._temporary), cv2.VideoWriter_fourcc(*'mp4v'), fps, size)
-        if not self._writer.isOpened():
+    def add(frame: np.ndarray) -> None:
+        nonlocal number
+        if shutil.disk_usage(temporary.parent).free < _RESERVE:
+            raise NoSpaceError(f'disk full while writing {path}: free space and run again')
+        writer.write(frame)
+        number += 1
+
+    with atomic_files(path, keep_interrupted=True) as temporary, ExitStack() as stack:
+        writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*'mp4v'), fps, size)
+        stack.callback(writer.release)
+        if not writer.isOpened():
             raise OSError(f'{path}: OpenCV cannot write an MPEG-4 video there')
+        try:
+            yield add
+        except Interrupted:
+            _finish_video(writer, temporary, number, path)
+            raise
+        _finish_video(writer, temporary, number, path)
 
-    def __enter__(self) -> 'VideoWriter':
-        return self
 
-    def write(self, frame: np.ndarray) -> None:
-        """Append a frame (H, W, 3), BGR."""
-        self._writer.write(frame)
-
-    def __exit__(self, kind, *_) -> None:
-        self._writer.release()
-        if kind is None:
-            os.replace(self._temporary, self._path)
-        else:
-            self._temporary.unlink()
+def _finish_video(writer: cv2.VideoWriter, temporary: Path, number: int, path: Union[str, Path]) -> None:
+    """Close a video and check that it has all frames, as OpenCV does not tell of those that it could not write."""
+    writer.release()
+    video = cv2.VideoCapture(str(temporary))
+    found = max(int(video.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+    video.release()
+    if found != number:
+        raise NoSpaceError(f'{path}: {number - found} of {number} frames are not written; free space and run again')

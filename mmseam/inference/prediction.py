@@ -1,15 +1,18 @@
 """Predicts on all of a source and writes pictures, a video and tables."""
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 import cv2
 from tqdm import tqdm
 
+from mmseam.utils.atomic_write import NoSpaceError
+from mmseam.utils.interruption import Interrupted, StopRequest, stop_request
+
 from .detector import load_detector
-from .media import VideoReader, VideoWriter, write_image
+from .media import VideoReader, video_file, write_image
 from .result_files import csv_file, json_file
 from .results import DetectionResult
 from .sources import ImageSource, open_source
@@ -85,41 +88,45 @@ def predict(source: Union[str, Path, int],
     Raises:
         FileNotFoundError: There is no source, no image in it, or no checkpoint.
         ValueError: The source is of no known kind, or a result would overwrite it; or as of ``load_detector``.
-        OSError: The video cannot be read or written.
+        OSError: The video cannot be read or written, or the disk is full.
+        Interrupted: By SIGINT or SIGTERM, but not with a webcam. What is done is kept: drawn images, and json, csv and
+            video under the names of :func:`~mmseam.utils.atomic_write.partial_path`.
     """
     out_dir = Path(out_dir) if out_dir else None
     opened = open_source(source, out_dir, report=tqdm.write)
     if out_dir:
         _refuse_to_overwrite(opened, out_dir)
     detector = load_detector(model, checkpoint, device, rect)
-    with ExitStack() as stack:
+    with stop_request() as stop, ExitStack() as stack:
         sinks = [stack.enter_context(open_file(path))
                  for open_file, path in ((json_file, json_path), (csv_file, csv_path)) if path]
         written: List[Path] = []
         if out_dir:
             sinks.append(_pictures(opened, out_dir, written, stack))
-        results = detector.stream(opened, score_thr, batch_size, workers)
+        results = stack.enter_context(closing(detector.stream(opened, score_thr, batch_size, workers)))
         start = time.perf_counter()
-        counts, milliseconds, num_images = _run(results, opened, sinks)
+        counts, milliseconds, num_images = _run(results, opened, sinks, stop)
     seconds = time.perf_counter() - start
     return PredictionSummary(written, opened.bad, num_images, counts, milliseconds, seconds)
 
 
 def _run(results: Iterator[DetectionResult], source: Union[ImageSource, VideoReader],
-         sinks: List[Callable[[DetectionResult], object]]) -> Tuple[Dict[str, int], Dict[str, float], int]:
+         sinks: List[Callable[[DetectionResult], object]],
+         stop: StopRequest) -> Tuple[Dict[str, int], Dict[str, float], int]:
     """Detections by class, milliseconds by stage and number of images; an interrupt ends a webcam."""
     is_video = isinstance(source, VideoReader)
     counts, times, num_images = Counter(), Counter(), 0
     try:
-        bar = tqdm(results, total=source.total, unit='frame' if is_video else 'image')
-        for result in bar:
-            start = time.perf_counter()
-            for sink in sinks:
-                sink(result)
-            times.update(result.speed, write=1000 * (time.perf_counter() - start))
-            counts.update(result.names)
-            num_images += 1
-    except KeyboardInterrupt:
+        with tqdm(results, total=source.total, unit='frame' if is_video else 'image') as bar:
+            for result in bar:
+                start = time.perf_counter()
+                for sink in sinks:
+                    sink(result)
+                times.update(result.speed, write=1000 * (time.perf_counter() - start))
+                counts.update(result.names)
+                num_images += 1
+                stop.check(f'{num_images} images or frames are done')
+    except Interrupted:
         if not (is_video and source.is_webcam):
             raise
     return dict(counts.most_common()), {stage: total / num_images for stage, total in times.items()}, num_images
@@ -130,13 +137,15 @@ def _pictures(source: Union[ImageSource, VideoReader], out_dir: Path, written: L
     """What draws a result and writes it as an image or as the next frame."""
     if isinstance(source, VideoReader):
         written.append(_video_path(source, out_dir))
-        video = stack.enter_context(VideoWriter(written[0], source.fps, source.size))
-        return lambda result: video.write(result.plot())
+        add = stack.enter_context(video_file(written[0], source.fps, source.size))
+        return lambda result: add(result.plot())
 
     def write(result: DetectionResult) -> None:
         path = out_dir / source.relative_path(result.path)
         try:
             write_image(path, result.plot())
+        except NoSpaceError:
+            raise
         except (OSError, ValueError, cv2.error) as error:
             source.bad.append(f'{result.path}: {error}')
         else:

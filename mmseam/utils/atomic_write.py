@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Iterator, Optional, Union
 
+from .interruption import Interrupted
+
 # What is wrong, and what helps against it
 _NO_SPACE = {
     errno.ENOSPC: ('disk full', 'free space'),
@@ -23,6 +25,10 @@ _NAME_LENGTH = 50
 
 class WriteError(OSError):
     """A file cannot be written; the message names it and says what to do."""
+
+
+class NoSpaceError(WriteError):
+    """The disk is full, or a quota or limit is reached, which concerns all further files too."""
 
 
 @contextmanager
@@ -59,7 +65,7 @@ def atomic_files(path: Union[str, Path], fsync: bool = False, keep_interrupted: 
         path (str or Path): The file to write; its folder is created.
         fsync (bool): Wait until the files are on the disk before they get their names, so that even a power failure
             leaves the old or the new one. Defaults to False.
-        keep_interrupted (bool): When a ``KeyboardInterrupt`` ends the block, keep what was written as
+        keep_interrupted (bool): When :class:`Interrupted` ends the block, keep what was written as
             :func:`partial_path`. Defaults to False.
 
     Yields:
@@ -79,7 +85,7 @@ def atomic_files(path: Union[str, Path], fsync: bool = False, keep_interrupted: 
         try:
             with write_errors(path, only_space=True):
                 yield folder / path.name
-        except KeyboardInterrupt:
+        except Interrupted:
             if keep_interrupted:
                 with write_errors(partial_path(path)):
                     os.replace(folder / path.name, partial_path(path))
@@ -108,7 +114,7 @@ def write_errors(path: Union[str, Path], only_space: bool = False) -> Iterator[N
         number = _space_errno(error)
         if number:
             problem, remedy = _NO_SPACE[number]
-            raise WriteError(f'{problem} while writing {path}: {remedy} and run again') from error
+            raise NoSpaceError(f'{problem} while writing {path}: {remedy} and run again') from error
         if isinstance(error, OSError) and not only_space:
             raise WriteError(f'{path} cannot be written: {error.strerror or error}') from error
         raise

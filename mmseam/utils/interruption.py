@@ -3,7 +3,7 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
-from typing import Iterator, NoReturn, Optional
+from typing import Iterable, Iterator, NoReturn, Optional
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -13,18 +13,12 @@ class Interrupted(KeyboardInterrupt):
 
     Args:
         number (int): The signal.
-        kept (str): What has been done and where it is. Defaults to ''.
+        done (str): How much has been done. Defaults to ''.
     """
 
-    def __init__(self, number: int, kept: str = '') -> None:
-        name = signal.Signals(number).name
-        super().__init__(f'interrupted by {name}: {kept}' if kept else f'interrupted by {name}')
+    def __init__(self, number: int, done: str = '') -> None:
+        super().__init__(done)
         self.number = number
-
-    def exit(self) -> NoReturn:
-        """Print one line and end the process with the exit code that shells give to the signal."""
-        print(self, file=sys.stderr, flush=True)
-        sys.exit(128 + self.number)
 
 
 class StopRequest:
@@ -43,17 +37,17 @@ class StopRequest:
             raise KeyboardInterrupt
         self.number = self.number or number
 
-    def check(self, kept: str = '') -> None:
+    def check(self, done: str = '') -> None:
         """Stop here if a signal has asked for it.
 
         Args:
-            kept (str): As of :class:`Interrupted`. Defaults to ''.
+            done (str): As of :class:`Interrupted`. Defaults to ''.
 
         Raises:
             Interrupted: It has.
         """
         if self.number is not None:
-            raise Interrupted(self.number, kept)
+            raise Interrupted(self.number, done)
 
 
 @contextmanager
@@ -79,3 +73,17 @@ def stop_request() -> Iterator[StopRequest]:
     finally:
         for number, handler in earlier.items():
             signal.signal(number, handler)
+
+
+def exit_interrupted(interrupt: KeyboardInterrupt, kept: Iterable[object] = ()) -> NoReturn:
+    """Print one line and end the process with the exit code that shells give to a signal, 130 or 143.
+
+    Args:
+        interrupt (KeyboardInterrupt): What stopped the work.
+        kept (Iterable): Files and folders that hold what is done. Defaults to none.
+    """
+    number = getattr(interrupt, 'number', signal.SIGINT)
+    parts = [f'interrupted by {signal.Signals(number).name}', str(interrupt)]
+    text = ', '.join(map(str, kept))
+    print('; '.join(filter(None, [*parts, text and f'kept: {text}'])), file=sys.stderr, flush=True)
+    sys.exit(128 + number)

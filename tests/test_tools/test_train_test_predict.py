@@ -4,9 +4,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Callable, Tuple
 
 import cv2
 import mmengine
@@ -14,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from exported_models import write_onnx
+from full_disk import small_files
 from tiny_training import NUM_IMAGES, write_tiny_training
 
 from mmseam.inference.media import VideoReader
@@ -249,11 +253,13 @@ def test_an_interrupt_ends_a_webcam_and_keeps_its_video(config, trained, tmp_pat
     class Webcam(VideoReader):
 
         def __iter__(self):
-            yield from super().__iter__()
-            raise KeyboardInterrupt
+            for image in super().__iter__():
+                if image.frame == 1:
+                    os.kill(os.getpid(), signal.SIGINT)
+                yield image
 
     writer = cv2.VideoWriter(str(tmp_path / 'clip.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (96, 64))
-    for _ in range(2):
+    for _ in range(9):
         writer.write(np.zeros((64, 96, 3), np.uint8))
     writer.release()
     webcam = Webcam(tmp_path / 'clip.avi')
@@ -263,6 +269,71 @@ def test_an_interrupt_ends_a_webcam_and_keeps_its_video(config, trained, tmp_pat
     assert summary.num_images == 2
     assert summary.written == [tmp_path / 'out' / 'webcam_0.mp4']
     assert cv2.VideoCapture(str(summary.written[0])).get(cv2.CAP_PROP_FRAME_COUNT) == 2
+
+
+@pytest.fixture(scope='module')
+def long_sources(config, tmp_path_factory) -> Path:
+    """A video and a folder of images on which a prediction takes half a minute."""
+    folder = tmp_path_factory.mktemp('long')
+    (folder / 'images').mkdir()
+    writer = cv2.VideoWriter(str(folder / 'clip.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (96, 64))
+    for i in range(2000):
+        writer.write(np.zeros((64, 96, 3), np.uint8))
+        cv2.imwrite(str(folder / 'images' / f'{i:04}.jpg'), np.zeros((64, 96, 3), np.uint8))
+    writer.release()
+    return folder
+
+
+def interrupt_tool(number: signal.Signals, is_begun: Callable[[], bool], *command) -> Tuple[int, str]:
+    """Send a signal to a tool once it has begun; its exit code and errors."""
+    process = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True, env=dict(os.environ, OMP_NUM_THREADS='1'))
+    deadline = time.monotonic() + 120
+    while not is_begun():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(.1)
+    process.send_signal(number)
+    try:
+        return process.wait(timeout=60), process.communicate()[1]
+    finally:
+        process.kill()
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('source', ['images', 'clip.avi'])
+def test_an_interrupted_prediction_keeps_what_is_done(config, trained, long_sources, tmp_path, number, source):
+    out, found = tmp_path / 'out', tmp_path / 'found.json'
+    found.write_text('the earlier one')
+    code, errors = interrupt_tool(
+        number, lambda: len(list(out.rglob('*'))) > 1, ROOT / 'tools' / 'predict.py', long_sources / source, config,
+        trained / 'epoch_1.pth', '--out-dir', out, '--json', found, '--csv', tmp_path / 'found.csv', '--device', 'cpu')
+    assert code == 128 + number, errors
+    partial = tmp_path / 'found.partial.json'
+    number_done = len(json.loads(partial.read_text()))
+    assert 0 < number_done < 2000
+    assert errors.splitlines()[-1] == (
+        f'interrupted by {number.name}; {number_done} images or frames are done; kept: {out}, {partial}, '
+        f'{tmp_path / "found.partial.csv"}')
+    assert found.read_text() == 'the earlier one'
+    with open(tmp_path / 'found.partial.csv', newline='', encoding='utf-8') as file:
+        assert all(None not in row.values() for row in csv.DictReader(file))
+    names = {'out', 'found.json', 'found.partial.json', 'found.partial.csv'}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    if source == 'images':
+        assert sorted(path.name for path in out.iterdir()) == [f'{i:04}.jpg' for i in range(number_done)]
+    else:
+        assert [path.name for path in out.iterdir()] == ['clip.partial.mp4']
+        assert VideoReader(out / 'clip.partial.mp4').total == number_done
+
+
+def test_a_full_disk_ends_a_prediction_with_one_line(config, trained, long_sources, tmp_path):
+    found = tmp_path / 'found.json'
+    with small_files(30_000):
+        text = run_tool('predict.py', long_sources / 'images', config, trained / 'epoch_1.pth', '--json', found,
+                        '--device', 'cpu', succeeds=False)
+    message = f'error: file size limit reached while writing {found}: raise it (ulimit -f) and run again'
+    assert text.splitlines()[-1] == message
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_failure_leaves_no_files(config, trained, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Files under their final names are complete, and failures name them."""
 import os
+import signal
 import stat
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from full_disk import small_files
 
 from mmseam.utils.atomic_write import WriteError, atomic_files, atomic_write, partial_path
+from mmseam.utils.interruption import Interrupted
 
 
 def write_bytes(path):
@@ -96,9 +98,9 @@ def test_files_that_belong_together_move_together(tmp_path):
 @pytest.mark.parametrize('keep', [True, False])
 def test_an_interrupt_keeps_what_was_written_where_asked(tmp_path, keep):
     (tmp_path / 'a.txt').write_text('good')
-    with pytest.raises(KeyboardInterrupt), atomic_write(tmp_path / 'a.txt', keep_interrupted=keep) as file:
+    with pytest.raises(Interrupted), atomic_write(tmp_path / 'a.txt', keep_interrupted=keep) as file:
         file.write('half')
-        raise KeyboardInterrupt
+        raise Interrupted(signal.SIGINT)
     assert (tmp_path / 'a.txt').read_text() == 'good'
     kept = {'a.partial.txt'} if keep else set()
     assert set(os.listdir(tmp_path)) == {'a.txt', *kept}

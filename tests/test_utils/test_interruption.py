@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from mmseam.utils.interruption import Interrupted, stop_request
+from mmseam.utils.interruption import Interrupted, exit_interrupted, stop_request
 
 
 @pytest.mark.parametrize('number,code', [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -16,12 +16,13 @@ def test_a_signal_stops_at_the_next_check(capsys, number, code):
             if step == 2:
                 os.kill(os.getpid(), number)
             done.append(step)
-            stop.check('3 steps in a.json')
+            stop.check(f'{step + 1} steps are done')
     assert done == [0, 1, 2]
     with pytest.raises(SystemExit) as ended:
-        interrupted.value.exit()
+        exit_interrupted(interrupted.value, ['a.json', 'b.csv'])
     assert ended.value.code == code
-    assert capsys.readouterr().err == f'interrupted by {signal.Signals(number).name}: 3 steps in a.json\n'
+    name = signal.Signals(number).name
+    assert capsys.readouterr().err == f'interrupted by {name}; 3 steps are done; kept: a.json, b.csv\n'
 
 
 def test_a_second_ctrl_c_stops_at_once_but_a_repeated_sigterm_does_not():
