@@ -9,7 +9,13 @@ import zipfile
 import numpy as np
 import pytest
 
-from mmseam.evaluation.functional import ground_truth_from_annotations, image_key, read_detections, read_image_names
+from mmseam.evaluation.functional import (
+    ResultsFormatError,
+    ground_truth_from_annotations,
+    image_key,
+    read_detections,
+    read_image_names,
+)
 
 FILES = {
     '0--Parade/0_Parade_a.txt': b'0_Parade_a\n2\n1 2 3 4 0.5 \n10.25 20 30 40.5 9e-1 \n',
@@ -82,10 +88,13 @@ def test_zip_archive(tmp_path):
     (b'a\n2\n\n1 2 3 4 .5\n1 2 x 4 .5\n', 'line 5', "not '1 2 x 4 .5'"),
     (b'a\n2\n1 2 3 4 .5\n1 2 3 4 nan\n', 'line 4', 'expected five finite numbers'),
     (b'a\n1\n1 inf 3 4 .5\n', 'line 3', 'expected five finite numbers'),
+    (b'a\n1\n1 2 3 1e40 .5\n', 'line 3', 'expected five finite numbers'),
+    (b'a\n2\n1 2 3 4 .5\n1 2 3 4_0 .5\n', 'line 4', "not '1 2 3 4_0 .5'"),
+    (b'a\n' + 5000 * b'1' + b'\n1 2 3 4 .5\n', 'line 2', "says '1111"),
 ])
 def test_malformed_result_file_is_named_with_its_line(tmp_path, content, place, problem):
     write_folder(tmp_path, dict(FILES, **{'0--Parade/bad.txt': content}))
-    with pytest.raises(ValueError, match=f'{tmp_path}/0--Parade/bad.txt, {place}') as error:
+    with pytest.raises(ResultsFormatError, match=f'{tmp_path}/0--Parade/bad.txt, {place}') as error:
         read_detections(tmp_path)
     assert problem in str(error.value)
 
@@ -154,7 +163,25 @@ def test_coco_results(tmp_path):
     assert_expected(read_detections(path, read_image_names(annotations)), found)
     with pytest.raises(ValueError, match='image_id 0 is a number'):
         read_detections(path)
-    with pytest.raises(ValueError, match='r.json: expected COCO annotations'):
+    with pytest.raises(ResultsFormatError, match='r.json: expected COCO annotations'):
+        read_image_names(path)
+    # Two ids of one image: neither may hide the other
+    annotations.write_text(json.dumps(dict(images=[dict(id=i, file_name='e/a.jpg') for i in ids.values()])))
+    with pytest.raises(ResultsFormatError, match='image_id 0 and 1 are both of image e/a'):
+        read_detections(path, read_image_names(annotations))
+
+
+@pytest.mark.parametrize('images, problem', [
+    (5, 'expected COCO annotations'),
+    ([5], 'image 0: expected COCO annotations, whose "images" have "id" and "file_name", not 5'),
+    ([dict(id=[], file_name='a.jpg')], 'image 0: expected'),
+    ([dict(id=1, file_name=2)], 'image 0: expected'),
+    ([dict(id=1, file_name='a.jpg'), dict(id=1, file_name='b.jpg')], 'image 1: a second image with the id 1'),
+])
+def test_malformed_list_of_images_is_named(tmp_path, images, problem):
+    path = tmp_path / 'a.json'
+    path.write_text(json.dumps(dict(images=images)))
+    with pytest.raises(ResultsFormatError, match=f'{path}.*{problem}'):
         read_image_names(path)
 
 
@@ -162,18 +189,37 @@ def test_coco_results(tmp_path):
     ('{', 'is not json'),
     ('{"a": 1}', 'expected a list of dicts'),
     ('[{"image_id": "e/a", "score": 1}]', 'item 0: expected'),
-    ('[{"image_id": "e/a", "bbox": [1, 2, 3], "score": 1}]', "image 'e/a': a box is not four"),
+    ('[{"image_id": "e/a", "bbox": [1, 2, 3], "score": 1}]', "item 0: a box is not four numbers, but [1, 2, 3]"),
+    ('[{"image_id": "e/a", "bbox": [1, 2, 3, 4, 5, 6, 7, 8, 9], "score": 1}]', 'item 0: a box is not four numbers'),
+    ('[{"image_id": "e/a", "bbox": ["1", "2", "3", "4"], "score": 1}]', "image 'e/a': expected numbers of shape"),
+    ('[{"image_id": "e/a", "bbox": [1, 2, 3, 4], "score": [1]}]', "image 'e/a': expected numbers of shape (1, 5)"),
+    ('[{"image_id": "e/a", "bbox": [1, 2, 3, 4], "score": null}]', "image 'e/a': expected numbers of shape (1, 5)"),
+    ('[{"image_id": "e/a", "bbox": [1.5, 2, 3, 4], "score": 1%s}]' % (400 * '0'), "image 'e/a': expected numbers of"),
+    ('[{"image_id": "e/a", "bbox": [1, 2, 3, 1e40], "score": 1}]', 'is NaN or infinite'),
+    ('[{"image_id": "e/a", "bbox": [1, 2, 3, 4], "score": 1}, {"image_id": "x/e/a.jpg", "bbox": [1, 2, 3, 4], '
+     '"score": 1}]', "image_id 'e/a' and 'x/e/a.jpg' are both of image e/a"),
+    ('[{"image_id": ["e/a"], "bbox": [1, 2, 3, 4], "score": 1}]', 'item 0: expected "image_id"'),
+    ('[1, 2]', 'expected a list of dicts'),
+    (100_000 * '[', 'is not json'),
+    ('[{"image_id": %s}]' % (5000 * '1'), 'is not json'),
     ('[{"image_id": "e/a", "bbox": [1, 2, 3, NaN], "score": 1}]', 'is NaN or infinite'),
     ('[{"image_id": "e/a", "bbox": [1, 2, 3, 4], "score": 1, "category_id": 1},'
      '{"image_id": "e/a", "bbox": [1, 2, 3, 4], "score": 1, "category_id": 2}]', 'keep the faces only'),
     ('[{"pred_instances": {}}]', 'item 0: expected "img_path"'),
     ('[{"img_path": "e/a.jpg", "pred_instances": {"bboxes": [[1, 2, 3, 4]], "scores": [1], "labels": [3]}}]',
      'item 0: label 3'),
+    ('[{"img_path": "e/a.jpg", "pred_instances": {"bboxes": [[1, 2, 3, 4], [1, 2, 3, 4]], "scores": [1, 1], '
+     '"labels": [0]}}]', 'item 0, labels: expected numbers of shape (2,)'),
+    ('[{"img_path": "e/a.jpg", "pred_instances": {"bboxes": [1, 2, 3, 4], "scores": [1], "labels": [0]}}]',
+     'item 0: expected numbers of shape (1, 4)'),
+    ('[{"img_path": "e/a.jpg", "pred_instances": {"bboxes": [[1, 2, 3, 4]], "scores": 1, "labels": [0]}}]',
+     'item 0: expected numbers of shape'),
+    ('[{"img_path": 5, "pred_instances": {"bboxes": [], "scores": [], "labels": []}}]', 'item 0: expected "img_path"'),
 ])
 def test_malformed_json_is_named(tmp_path, content, problem):
     path = tmp_path / 'r.json'
     path.write_text(content)
-    with pytest.raises(ValueError, match='r.json') as error:
+    with pytest.raises(ResultsFormatError, match='r.json') as error:
         read_detections(path)
     assert problem in str(error.value)
 

@@ -191,30 +191,6 @@ def test_official_numbers(test_data):
         np.testing.assert_allclose(found, [.90696, .88158, .73829], rtol=0, atol=1e-5)
 
 
-def test_official_keep_list_out_of_range_is_an_error(tmp_path):
-    from scipy.io import savemat
-
-    def cells(*values):
-        column = np.empty((len(values), 1), dtype=object)
-        column[:, 0] = values
-        return column
-
-    with pytest.raises(FileNotFoundError, match='wider_face_val.mat'):
-        read_official_ground_truth(tmp_path)
-    labels = {f'{name}_label_list': cells(cells(np.zeros((1, 1)))) for name in
-              ('blur', 'expression', 'illumination', 'invalid', 'occlusion', 'pose')}
-    savemat(tmp_path / 'wider_face_val.mat', dict(
-        event_list=cells('0--Parade'), file_list=cells(cells('0_Parade_1')),
-        face_bbx_list=cells(cells(np.array([[1, 2, 3, 4]], np.int32))), **labels))
-    for name, kept in (('easy', []), ('medium', [[1]]), ('hard', [[2]])):
-        savemat(tmp_path / f'wider_{name}_val.mat', dict(gt_list=cells(cells(np.array(kept, np.uint8)))))
-    with pytest.raises(ValueError, match='wider_hard_val.mat, image 0--Parade/0_Parade_1: the keep-list names'):
-        read_official_ground_truth(tmp_path)
-    (tmp_path / 'wider_face_val.mat').write_bytes(b'not a mat file' * 20)
-    with pytest.raises(ValueError, match='not a MATLAB 5 file'):
-        read_official_ground_truth(tmp_path)
-
-
 def test_needs_no_framework():
     # The parent packages are stand-ins, since the real ones prepare the hosts, and every framework cannot be imported.
     code = '''

@@ -1,14 +1,20 @@
 """What WIDER FACE evaluation measures against: images, faces, keep-lists, attributes; reader of the ``.mat`` files."""
 import re
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from mmseam.utils.wider_face_names import WIDER_FACE_ATTRIBUTES
 
+from .mat_file import GroundTruthFormatError, read_mat_file
+
 OFFICIAL_SUBSETS = ('easy', 'medium', 'hard')
+
+#: Of coordinates and scores: larger ones, though finite, overflow when they are multiplied.
+LARGEST_NUMBER = 1e30
 
 _IMAGE_SUFFIX = re.compile(r'\.(jpe?g|png|bmp)$', re.IGNORECASE)
 
@@ -54,7 +60,7 @@ class WIDERFaceGroundTruth:
         if len(set(self.keys)) != len(self.keys):
             twice = next(key for i, key in enumerate(self.keys) if key in self.keys[:i])
             raise ValueError(f'the ground truth lists image {twice!r} twice')
-        if self.boxes.shape != (self.num_faces, 4) or not np.isfinite(self.boxes).all():
+        if self.boxes.shape != (self.num_faces, 4) or not (np.abs(self.boxes) < LARGEST_NUMBER).all():
             raise ValueError(f'ground truth boxes must be finite and of shape ({self.num_faces}, 4), '
                              f'not {self.boxes.shape}')
         for name, column in {**self.subsets, **self.attributes}.items():
@@ -121,43 +127,82 @@ def read_official_ground_truth(folder: Union[str, Path]) -> WIDERFaceGroundTruth
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If a file is not what the official tools ship, or a keep-list names a face that is not there.
+        GroundTruthFormatError: If a file is damaged or not what the official tools ship, or a keep-list names a face
+            that is not there; the message names the file.
     """
-    faces = _load_mat(Path(folder) / 'wider_face_val.mat')
-    boxes = _cells(faces, 'face_bbx_list')
-    events = [str(event.item()) for event in faces['event_list'][:, 0]]
-    keys = [f'{event}/{image[0].item()}' for event, images in zip(events, faces['file_list'][:, 0]) for image in images]
-    subsets = {}
-    for name in OFFICIAL_SUBSETS:
-        path = Path(folder) / f'wider_{name}_val.mat'
-        kept = _cells(_load_mat(path, ['gt_list']), 'gt_list')
-        subsets[name] = [_keep_mask(k, len(b), f'{path}, image {key}') for k, b, key in zip(kept, boxes, keys)]
-    attributes = {name: _cells(faces, f'{name}_label_list') for name in WIDER_FACE_ATTRIBUTES}
-    return WIDERFaceGroundTruth.from_images(keys, boxes, subsets, attributes)
+    path = Path(folder) / 'wider_face_val.mat'
+    label_lists = {name: f'{name}_label_list' for name in WIDER_FACE_ATTRIBUTES}
+    faces = _load_mat(path, ['event_list', 'file_list', 'face_bbx_list', *label_lists.values()])
+    keys = _read_keys(faces, path)
+    boxes = _read_boxes(faces['face_bbx_list'], keys, f'{path}, face_bbx_list')
+    subsets = {name: _read_subset(Path(folder) / f'wider_{name}_val.mat', keys, boxes) for name in OFFICIAL_SUBSETS}
+    attributes = {name: _read_labels(faces[label_list], keys, boxes, f'{path}, {label_list}')
+                  for name, label_list in label_lists.items()}
+    try:
+        return WIDERFaceGroundTruth.from_images(list(chain(*keys)), boxes, subsets, attributes)
+    except ValueError as error:
+        raise GroundTruthFormatError(f'{path}: {error}') from error
 
 
-def _load_mat(path: Path, names: Optional[List[str]] = None) -> dict:
-    from scipy.io import loadmat
+def _load_mat(path: Path, names: List[str]) -> dict:
     if not path.is_file():
         raise FileNotFoundError(f'{path} is missing: give the "ground_truth" folder of the WIDER FACE evaluation tools')
-    try:
-        return loadmat(str(path), variable_names=names)
-    except (ValueError, TypeError, NotImplementedError, EOFError) as error:
-        raise ValueError(f'{path} is not a MATLAB 5 file: {error}') from error
+    return read_mat_file(path, names)
 
 
-def _cells(mat: dict, name: str) -> list:
-    """Contents of a cell array of events of a cell array of images, as one list over all images."""
-    if name not in mat:
-        raise ValueError(f'no {name!r} in the .mat file: is it one of the official WIDER FACE evaluation tools?')
-    return [image[0] for event in mat[name][:, 0] for image in event]
+def _read_keys(faces: dict, path: Path) -> List[List[str]]:
+    """Keys of the images of each event."""
+    events, files = faces['event_list'], faces['file_list']
+    texts = [events, *files] if isinstance(events, list) and isinstance(files, list) else [None]
+    if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in texts):
+        raise GroundTruthFormatError(f'{path}: event_list and file_list do not hold the names of events and images')
+    if len(events) != len(files):
+        raise GroundTruthFormatError(f'{path}: {len(events)} events, but lists of images for {len(files)}')
+    return [[f'{event}/{name}' for name in names] for event, names in zip(events, files)]
+
+
+def _flatten(lists: Any, keys: List[List[str]], where: str) -> Iterator[Tuple[str, np.ndarray]]:
+    """Key and array of each image, from the lists of the events."""
+    has_events = isinstance(lists, list) and all(isinstance(arrays, list) for arrays in lists)
+    if not has_events or list(map(len, lists)) != list(map(len, keys)):
+        raise GroundTruthFormatError(f'{where}: the events and images are not those of file_list')
+    for key, array in zip(chain(*keys), chain(*lists)):
+        if not isinstance(array, np.ndarray) or array.dtype.kind == 'f' and not (np.abs(array) < LARGEST_NUMBER).all():
+            raise GroundTruthFormatError(f'{where}, image {key}: expected finite numbers')
+        yield key, array
+
+
+def _read_boxes(lists: Any, keys: List[List[str]], where: str) -> List[np.ndarray]:
+    """Boxes of each image."""
+    boxes = []
+    for key, array in _flatten(lists, keys, where):
+        if array.size and array.shape[1] != 4:
+            raise GroundTruthFormatError(f'{where}, image {key}: boxes of shape {array.shape}, not (n, 4)')
+        boxes.append(array.reshape(-1, 4))
+    return boxes
+
+
+def _read_labels(lists: Any, keys: List[List[str]], boxes: List[np.ndarray], where: str) -> List[np.ndarray]:
+    """Labels of the faces of each image."""
+    labels = []
+    for (key, array), rows in zip(_flatten(lists, keys, where), boxes):
+        if array.size != len(rows):
+            raise GroundTruthFormatError(f'{where}, image {key}: {array.size} labels for {len(rows)} faces')
+        labels.append(array)
+    return labels
+
+
+def _read_subset(path: Path, keys: List[List[str]], boxes: List[np.ndarray]) -> List[np.ndarray]:
+    """Mask of the faces of each image that a keep-list names."""
+    kept = _flatten(_load_mat(path, ['gt_list'])['gt_list'], keys, f'{path}, gt_list')
+    return [_keep_mask(index, len(rows), f'{path}, image {key}') for (key, index), rows in zip(kept, boxes)]
 
 
 def _keep_mask(kept: np.ndarray, num_faces: int, where: str) -> np.ndarray:
     """Mask of a MATLAB index list, which counts from 1."""
-    index = kept.reshape(-1).astype(np.int64)
-    if index.size and not 1 <= index.min() <= index.max() <= num_faces:
-        raise ValueError(f'{where}: the keep-list names faces {index.min()}…{index.max()} of {num_faces}')
+    index = kept.reshape(-1)
+    if index.size and not ((index >= 1) & (index <= num_faces) & (index == np.floor(index))).all():
+        raise GroundTruthFormatError(f'{where}: the keep-list names faces {index.min()}…{index.max()} of {num_faces}')
     mask = np.zeros(num_faces, dtype=bool)
-    mask[index - 1] = True
+    mask[index.astype(np.int64) - 1] = True
     return mask

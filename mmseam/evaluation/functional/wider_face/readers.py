@@ -1,13 +1,14 @@
 """Reads detections from whatever people have them in, and ground truth from the official text file."""
 import json
+import reprlib
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 import numpy as np
 
-from .ground_truth import WIDERFaceGroundTruth, image_key
-from .result_folder import read_result_folder
+from .ground_truth import LARGEST_NUMBER, WIDERFaceGroundTruth, image_key
+from .result_folder import ResultsFormatError, read_result_folder
 from .results_pickle import load_results_pickle
 from .slices import DERIVED_SUBSETS, select_faces
 
@@ -32,7 +33,7 @@ def read_detections(path: Union[str, Path], images: Optional[Mapping[int, str]] 
 
     Raises:
         FileNotFoundError: If there is no such file or folder.
-        ValueError: If the content cannot be understood; the message names the file and the place in it.
+        ResultsFormatError: If the content cannot be understood; the message names the file and the place in it.
     """
     path = Path(path)
     if not path.exists():
@@ -42,7 +43,7 @@ def read_detections(path: Union[str, Path], images: Optional[Mapping[int, str]] 
         return read_result_folder(path)
     items = _load_json(path) if suffix == '.json' else load_results_pickle(path)
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise ValueError(f'{path}: expected a list of dicts, COCO results or dumped predictions')
+        raise ResultsFormatError(f'{path}: expected a list of dicts, COCO results or dumped predictions')
     if items and 'pred_instances' in items[0]:
         return _from_predictions(items, path)
     return _from_coco(items, path, images)
@@ -56,12 +57,25 @@ def read_image_names(path: Union[str, Path]) -> Dict[int, str]:
 
     Returns:
         dict[int, str]: File name of each id.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ResultsFormatError: If it is no COCO annotation file, or two images have one id.
     """
     content = _load_json(Path(path))
-    try:
-        return {image['id']: image['file_name'] for image in content['images']}
-    except (KeyError, TypeError) as error:
-        raise ValueError(f'{path}: expected COCO annotations, whose "images" have "id" and "file_name"') from error
+    images = content.get('images') if isinstance(content, dict) else None
+    if not isinstance(images, list):
+        raise ResultsFormatError(f'{path}: expected COCO annotations, with "images" that have "id" and "file_name"')
+    names: Dict[int, str] = {}
+    for number, image in enumerate(images):
+        key, name = (image.get('id'), image.get('file_name')) if isinstance(image, dict) else (None, None)
+        if not isinstance(key, (int, str)) or not isinstance(name, str):
+            raise ResultsFormatError(f'{path}, image {number}: expected COCO annotations, whose "images" have "id" and '
+                                     f'"file_name", not {reprlib.repr(image)}')
+        if key in names:
+            raise ResultsFormatError(f'{path}, image {number}: a second image with the id {reprlib.repr(key)}')
+        names[key] = name
+    return names
 
 
 def ground_truth_from_annotations(path: Union[str, Path]) -> WIDERFaceGroundTruth:
@@ -86,23 +100,35 @@ def ground_truth_from_annotations(path: Union[str, Path]) -> WIDERFaceGroundTrut
 
 def _load_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding='utf-8'))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f'{path} is not json: {error}') from error
+        return json.loads(path.read_bytes().decode('utf-8-sig'))
+    except (ValueError, RecursionError) as error:  # of text, of numbers too long, of lists in lists in lists
+        raise ResultsFormatError(f'{path} is not json: {error}') from error
 
 
 def _from_coco(items: List[dict], path: Path, images: Optional[Mapping[int, str]]) -> Dict[str, np.ndarray]:
-    rows = defaultdict(list)
+    rows: Dict[Union[int, str], list] = defaultdict(list)
     categories = set()
     for number, item in enumerate(items):
-        try:
-            rows[item['image_id']].append([*item['bbox'], item['score']])
-            categories.add(item.get('category_id'))
-        except (KeyError, TypeError) as error:
-            raise ValueError(f'{path}, item {number}: expected "image_id", "bbox" and "score": {error!r}') from error
+        image, box = item.get('image_id'), item.get('bbox')
+        if not isinstance(image, (int, str)) or not isinstance(box, list) or 'score' not in item:
+            raise ResultsFormatError(f'{path}, item {number}: expected "image_id", "bbox" and "score", not '
+                                     f'{reprlib.repr(item)}')
+        if len(box) != 4:
+            raise ResultsFormatError(f'{path}, item {number}: a box is not four numbers, but {reprlib.repr(box)}')
+        rows[image].append([*box, item['score']])
+        category = item.get('category_id')
+        categories.add(category if isinstance(category, int) else reprlib.repr(category))
     if len(categories) > 1:
-        raise ValueError(f'{path} holds categories {sorted(map(str, categories))}: keep the faces only')
-    return {_coco_key(image, path, images): _rows(boxes, f'{path}, image {image!r}') for image, boxes in rows.items()}
+        raise ResultsFormatError(f'{path} holds categories {sorted(map(str, categories))}: keep the faces only')
+    ids: Dict[str, Union[int, str]] = {}
+    detections = {}
+    for image, boxes in rows.items():
+        key = _coco_key(image, path, images)
+        if key in ids:
+            raise ResultsFormatError(f'{path}: image_id {ids[key]!r} and {image!r} are both of image {key}')
+        ids[key] = image
+        detections[key] = _numbers(boxes, (len(boxes), 5), f'{path}, image {image!r}')
+    return detections
 
 
 def _coco_key(image: Union[int, str], path: Path, images: Optional[Mapping[int, str]]) -> str:
@@ -110,34 +136,50 @@ def _coco_key(image: Union[int, str], path: Path, images: Optional[Mapping[int, 
         return image_key(images[image])
     if isinstance(image, str):
         return image_key(image)
-    raise ValueError(f'{path}: image_id {image!r} is a number that no list of images explains: give the COCO '
-                     'annotation file of the set too')
+    raise ResultsFormatError(f'{path}: image_id {image!r} is a number that no list of images explains: give the COCO '
+                             'annotation file of the set too')
 
 
 def _from_predictions(items: List[dict], path: Path) -> Dict[str, np.ndarray]:
-    detections = {}
+    detections: Dict[str, np.ndarray] = {}
     for number, item in enumerate(items):
         where = f'{path}, item {number}'
-        try:
-            key, found = image_key(item['img_path']), item['pred_instances']
-            boxes, scores, labels = (np.asarray(found[name]) for name in ('bboxes', 'scores', 'labels'))
-        except (KeyError, TypeError) as error:
-            raise ValueError(f'{where}: expected "img_path" and "pred_instances" with "bboxes", "scores" and "labels": '
-                             f'{error!r}') from error
+        name, found = item.get('img_path'), item.get('pred_instances')
+        if not isinstance(name, str) or not isinstance(found, dict) or not {'bboxes', 'scores', 'labels'} <= set(found):
+            raise ResultsFormatError(f'{where}: expected "img_path" and "pred_instances" with "bboxes", "scores" and '
+                                     f'"labels", not {reprlib.repr(item)}')
+        key = image_key(name)
         if key in detections:
-            raise ValueError(f'{where}: a second prediction of image {key}')
-        if len(labels) and labels.any():
-            raise ValueError(f'{where}: label {labels.max()}; a face detector has the one label 0')
-        boxes = boxes.astype(np.float64).reshape(-1, 4)
-        detections[key] = _rows(np.column_stack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2], scores]), where)
+            raise ResultsFormatError(f'{where}: a second prediction of image {key}')
+        detections[key] = _instances(found, where)
     return detections
 
 
-def _rows(values: Any, where: str) -> np.ndarray:
+def _instances(found: Mapping[str, Any], where: str) -> np.ndarray:
+    """Rows of the predictions of an image."""
+    count = max(_array(found['scores']).shape, default=-1)
+    boxes = _numbers(found['bboxes'], (count, 4), where)
+    scores, labels = (_numbers(found[name], (count, ), f'{where}, {name}') for name in ('scores', 'labels'))
+    if labels.any():
+        raise ResultsFormatError(f'{where}: label {labels[labels != 0][0]:g}; a face detector has the one label 0')
+    return np.column_stack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2], scores])
+
+
+def _numbers(values: Any, shape: Tuple[int, ...], where: str) -> np.ndarray:
+    """Finite numbers of that shape, float64; no text, though NumPy would convert it."""
+    numbers = _array(values)
+    if numbers.size == 0 and shape[0] == 0:
+        return np.empty(shape)
+    if numbers.dtype.kind not in 'iuf' or numbers.shape != shape:
+        raise ResultsFormatError(f'{where}: expected numbers of shape {shape}, a box being four of them, not '
+                                 f'{reprlib.repr(values)}')
+    if not (np.abs(numbers) < LARGEST_NUMBER).all():
+        raise ResultsFormatError(f'{where}: a box or score is NaN or infinite')
+    return numbers.astype(np.float64)
+
+
+def _array(values: Any) -> np.ndarray:
     try:
-        rows = np.asarray(values, dtype=np.float64).reshape(-1, 5)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f'{where}: a box is not four numbers and a score') from error
-    if not np.isfinite(rows).all():
-        raise ValueError(f'{where}: a box or score is NaN or infinite')
-    return rows
+        return np.asarray(values)
+    except (ValueError, OverflowError):  # lists of unequal lengths, whole numbers beyond all floats
+        return np.array(None)

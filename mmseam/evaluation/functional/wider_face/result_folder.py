@@ -11,9 +11,15 @@ from typing import Dict, Iterator, List, Tuple, Union
 
 import numpy as np
 
-from .ground_truth import image_key
+from .ground_truth import LARGEST_NUMBER, image_key
 
+_LONGEST_COUNT = 9  # digits; Python refuses to read some thousands
+_LONGEST_QUOTE = 200  # characters of a line in a message
 _ARCHIVE_ERRORS = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError)
+
+
+class ResultsFormatError(ValueError):
+    """Detections that are damaged or not in their format; names the file and the place in it."""
 
 
 def read_result_folder(path: Union[str, Path]) -> Dict[str, np.ndarray]:
@@ -30,8 +36,8 @@ def read_result_folder(path: Union[str, Path]) -> Dict[str, np.ndarray]:
         dict[str, np.ndarray]: Image key to rows of shape (n, 5), float64.
 
     Raises:
-        ValueError: If there is no result file, two files are of the same image, or a file is malformed; the message
-            names file and line.
+        ResultsFormatError: If there is no result file, two files are of the same image, or a file is malformed; the
+            message names file and line.
     """
     path = Path(path)
     detections, misnamed = {}, []
@@ -39,12 +45,13 @@ def read_result_folder(path: Union[str, Path]) -> Dict[str, np.ndarray]:
         key = image_key(name[:-len('.txt')])
         where = f'{path}/{name}'
         if key in detections:
-            raise ValueError(f'{where}: a second result of image {key}; does {path} hold the results of two methods?')
+            raise ResultsFormatError(f'{where}: a second result of image {key}; does {path} hold the results of two '
+                                     'methods?')
         title, detections[key] = parse_result_file(content, where)
         if image_key(title).rpartition('/')[2] != key.rpartition('/')[2]:
-            misnamed.append(f'{where} says {title!r}')
+            misnamed.append(f'{where} says {title[:_LONGEST_QUOTE]!r}')
     if not detections:
-        raise ValueError(f'{path} holds no result file: expected event/image.txt')
+        raise ResultsFormatError(f'{path} holds no result file: expected event/image.txt')
     if misnamed:
         warnings.warn(f'the first line of {len(misnamed)} result files names another image than the file: '
                       f'{misnamed[0]}; the file name counts', stacklevel=2)
@@ -62,22 +69,24 @@ def parse_result_file(content: bytes, where: str) -> Tuple[str, np.ndarray]:
         tuple[str, np.ndarray]: The first line and rows of shape (n, 5), float64.
 
     Raises:
-        ValueError: If the count disagrees with the rows, or a row is not five finite numbers.
+        ResultsFormatError: If the count disagrees with the rows, or a row is not five finite numbers.
     """
     lines = content.splitlines()
     if len(lines) < 2:
-        raise ValueError(f'{where}, line {len(lines) + 1}: the file ends; expected the name of the image on line 1, '
-                         'the number of detections on line 2')
+        raise ResultsFormatError(f'{where}, line {len(lines) + 1}: the file ends; expected the name of the image on '
+                                 'line 1, the number of detections on line 2')
     rows = [row for row in map(bytes.split, lines[2:]) if row]
-    if not lines[1].strip().isdigit() or int(lines[1]) != len(rows):
-        raise ValueError(f'{where}, line 2: says {_text(lines[1])!r} detections, but {len(rows)} rows follow')
+    count = lines[1].strip()
+    if not count.isdigit() or len(count) > _LONGEST_COUNT or int(count) != len(rows):
+        raise ResultsFormatError(f'{where}, line 2: says {_quote(count)} detections, but {len(rows)} rows follow')
     try:
-        if not set(map(len, rows)) <= {5}:
+        # Python reads 1_0 as 10
+        if not set(map(len, rows)) <= {5} or b'_' in b' '.join(lines[2:]):
             raise ValueError
         values = np.fromiter(map(float, chain.from_iterable(rows)), np.float64, 5 * len(rows)).reshape(-1, 5)
     except ValueError:
         raise _bad_row(lines, where) from None
-    if not np.isfinite(values).all():
+    if not (np.abs(values) < LARGEST_NUMBER).all():
         raise _bad_row(lines, where)
     return _text(lines[0]).lstrip('\ufeff'), values
 
@@ -86,11 +95,16 @@ def _text(line: bytes) -> str:
     return line.decode('utf-8', 'replace').strip()
 
 
-def _bad_row(lines: List[bytes], where: str) -> ValueError:
+def _quote(line: bytes) -> str:
+    text = _text(line)
+    return repr(text) if len(text) <= _LONGEST_QUOTE else f'{text[:_LONGEST_QUOTE]!r}…'
+
+
+def _bad_row(lines: List[bytes], where: str) -> ResultsFormatError:
     """Error that points at the first row that is not five finite numbers; looks for it only after the fact."""
     number = next(i for i, line in enumerate(lines[2:], start=3) if line.strip() and not _is_row(line))
-    return ValueError(f'{where}, line {number}: expected five finite numbers (left top width height score), '
-                      f'not {_text(lines[number - 1])!r}')
+    return ResultsFormatError(f'{where}, line {number}: expected five finite numbers (left top width height score), '
+                              f'not {_quote(lines[number - 1])}')
 
 
 def _is_row(line: bytes) -> bool:
@@ -98,7 +112,7 @@ def _is_row(line: bytes) -> bool:
         values = [float(value) for value in line.split()]
     except ValueError:
         return False
-    return len(values) == 5 and bool(np.isfinite(values).all())
+    return len(values) == 5 and b'_' not in line and bool((np.abs(values) < LARGEST_NUMBER).all())
 
 
 def _contents(path: Path) -> Iterator[Tuple[str, bytes]]:
@@ -109,8 +123,8 @@ def _contents(path: Path) -> Iterator[Tuple[str, bytes]]:
     try:
         yield from _zip_contents(path) if zipfile.is_zipfile(path) else _tar_contents(path)
     except _ARCHIVE_ERRORS as error:
-        raise ValueError(f'{path} is neither a folder nor an archive (.tar, .tar.gz, .tar.xz, .tar.bz2, .zip) that can '
-                         f'be read: {error}') from error
+        raise ResultsFormatError(f'{path} is neither a folder nor an archive (.tar, .tar.gz, .tar.xz, .tar.bz2, .zip) '
+                                 f'that can be read: {error}') from error
 
 
 def _folder_contents(path: Path) -> Iterator[Tuple[str, bytes]]:
