@@ -1,8 +1,9 @@
-"""The head of YOLO11: mmyolo's YOLOv8Head in training, with predictions that decode only what can be kept."""
-from typing import List, Optional, Sequence, Tuple
+"""The head of YOLO11: mmyolo's YOLOv8Head, correct in several processes and faster in prediction."""
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from mmdet.utils import ConfigType
+from mmengine.dist import all_reduce, get_world_size
 from mmengine.structures import InstanceData
 from mmyolo.models.dense_heads import YOLOv8Head
 from torch import Tensor
@@ -20,6 +21,9 @@ class YOLO11Head(YOLOv8Head):
     threshold, nearly all, are dropped first; sigmoid, decoding and NMS see the others only. Maps of half precision
     are decoded in single precision. Any head module of YOLOv8Head serves; one without ``forward_logits`` decodes
     all boxes itself.
+
+    In training with several processes, the losses are normalized over the images of all of them, so that the
+    processes together compute the gradient of one process with the whole batch.
 
     Args:
         head_module (:obj:`ConfigDict` or dict): Such as :class:`YOLO11HeadModule`.
@@ -42,6 +46,32 @@ class YOLO11Head(YOLOv8Head):
         if self.training or not hasattr(self.head_module, 'forward_logits'):
             return super().forward(x)
         return self.head_module.forward_logits(x)
+
+    def loss_by_feat(self, cls_scores: Sequence[Tensor], *args: Any, **kwargs: Any) -> Dict[str, Tensor]:
+        """Compute the losses of :class:`mmyolo.models.YOLOv8Head`, normalized over all processes.
+
+        YOLOv8Head multiplies the summed losses of a process by ``images * processes / scores``, where ``scores`` is
+        the sum of the assigned scores of this process alone. Averaging the gradients over the processes, as
+        DistributedDataParallel does, would then weight an image by the boxes that its process happens to have.
+
+        Args:
+            cls_scores (Sequence[Tensor]): Class logits of each level, (B, num_classes, H_l, W_l).
+            *args: As for :class:`mmyolo.models.YOLOv8Head`.
+            **kwargs: As for :class:`mmyolo.models.YOLOv8Head`.
+
+        Returns:
+            dict[str, Tensor]: ``loss_cls``, ``loss_bbox`` and ``loss_dfl``.
+        """
+        if get_world_size() == 1:
+            return super().loss_by_feat(cls_scores, *args, **kwargs)
+        sums: List[Tensor] = []
+        hook = self.assigner.register_forward_hook(lambda *call: sums.append(call[-1]['assigned_scores'].sum()))
+        try:
+            losses = super().loss_by_feat(cls_scores, *args, **kwargs)
+        finally:
+            hook.remove()
+        scale = _scale_to_all_processes(sums[0], len(cls_scores[0]))
+        return {name: loss * scale for name, loss in losses.items()}
 
     def predict_by_feat(self,
                         cls_scores: Sequence[Tensor],
@@ -109,6 +139,14 @@ class YOLO11Head(YOLOv8Head):
             return predicted
         # A product of matrices would run in half precision under autocast.
         return (predicted.unflatten(1, (4, -1)).softmax(2) * self.head_module.proj.float()).sum(2)
+
+
+def _scale_to_all_processes(assigned_scores_sum: Tensor, num_images: int) -> Tensor:
+    """Factor from ``images / scores`` of this process to that of all; no process divides by less than one."""
+    own = torch.stack([assigned_scores_sum.detach(), assigned_scores_sum.new_tensor(num_images)])
+    total = own.clone()
+    all_reduce(total, 'sum')
+    return (total[1] / total[0].clamp(min=1)) * (own[0].clamp(min=1) / own[1])
 
 
 def _gather(levels: Sequence[Tensor], image: int, places: Sequence[Tensor]) -> Tensor:
