@@ -7,10 +7,11 @@ from mmengine.config import Config
 
 from mmseam.analysis.check_config import check_config
 from mmseam.export.accuracy import evaluate_file
-from mmseam.export.detector_export import export_detector, load_trained_detector
+from mmseam.export.detector_export import export_detector
 from mmseam.export.quantization import quantize_onnx
 from mmseam.inference.metadata import ModelMetadata
 from mmseam.inference.sources import open_source
+from mmseam.inference.trained_detector import load_trained_detector
 from mmseam.utils.config import load_config
 
 

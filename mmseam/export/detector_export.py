@@ -1,46 +1,18 @@
 """From a detector to a checked file."""
 import copy
 from pathlib import Path
-from typing import Iterable, Optional, Tuple, Union
+from typing import Iterable, Optional, Union
 
 import numpy as np
-from mmengine.config import Config
-from mmengine.registry import DefaultScope
-from mmengine.runner import CheckpointLoader
 from torch import nn
 
 from mmseam.export.exporters import EXPORTERS, WITH_NMS
 from mmseam.inference.metadata import ModelMetadata
 from mmseam.models.fused import switch_to_deploy
-from mmseam.registry import MODELS
 from mmseam.utils.atomic_write import atomic_files
-from mmseam.utils.checkpoint_match import check_checkpoint_file, require_match
 
 from .export_model import ExportModel
 from .verification import Differences, verify_export
-
-
-def load_trained_detector(cfg: Config, checkpoint: Union[str, Path]) -> Tuple[nn.Module, dict]:
-    """Build the detector of a config with trained weights, on the CPU.
-
-    Args:
-        cfg (Config): The config.
-        checkpoint (str or Path): File or address of the weights.
-
-    Returns:
-        tuple: The detector in evaluation mode, and ``meta`` of the checkpoint.
-
-    Raises:
-        FileNotFoundError: There is no such checkpoint.
-        CheckpointMismatchError: It is not one of the config's model.
-    """
-    check_checkpoint_file(checkpoint)
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmyolo')):
-        detector = MODELS.build(cfg.model)
-    loaded = CheckpointLoader.load_checkpoint(str(checkpoint), 'cpu')
-    require_match(detector, loaded)
-    detector.load_state_dict(loaded.get('state_dict', loaded), strict=False)
-    return detector.eval(), loaded.get('meta', {})
 
 
 def export_detector(detector: nn.Module, metadata: ModelMetadata, out_file: Union[str, Path],

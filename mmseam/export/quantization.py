@@ -5,6 +5,7 @@ from typing import Callable, Dict, Iterable, List, Optional, Union
 
 import numpy as np
 
+from mmseam.inference.backends import load_backend
 from mmseam.utils.atomic_write import atomic_files
 from mmseam.utils.optional_package import require_package
 
@@ -39,17 +40,16 @@ def quantize_onnx(source: Union[str, Path], out_file: Union[str, Path], images: 
     """
     onnx = require_package('onnx')
     quantization = require_package('onnxruntime.quantization')
-    from mmseam.inference.exported_runtime import ExportedEngine
-    engine = ExportedEngine(source, rect=False)
+    backend = load_backend(source, rect=False)
     model = onnx.load(str(source))
-    reader = _image_reader(quantization.CalibrationDataReader, images, engine.preparation)
+    reader = _image_reader(quantization.CalibrationDataReader, images, backend.preprocessor)
     with atomic_files(out_file) as staged, quiet():
         quantization.quantize_static(
             model, staged, reader, quant_format=quantization.QuantFormat.QDQ, per_channel=True, reduce_range=True,
             op_types_to_quantize=list(QUANTIZED_OPERATORS), activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8, nodes_to_exclude=float_nodes(model))
         quantized = onnx.load(str(staged))
-        onnx.helper.set_model_props(quantized, engine.backend.metadata.to_strings())
+        onnx.helper.set_model_props(quantized, backend.metadata.to_strings())
         onnx.save(quantized, str(staged))
     return reader.number
 

@@ -5,7 +5,9 @@ from typing import Iterable, Iterator, List, NamedTuple, Optional
 import numpy as np
 import torch
 
+from mmseam.inference.backends import load_backend
 from mmseam.inference.metadata import ModelMetadata
+from mmseam.models.utils import select_detections
 
 from .export_model import ExportModel
 
@@ -53,16 +55,15 @@ def verify_export(path: Path, model: ExportModel, images: Optional[Iterable[np.n
         VerificationError: Boxes differ by more than 0.5 pixels, scores by more than 0.001, or more than 1 % of the
             final detections have no counterpart.
     """
-    from mmseam.inference.exported_runtime import ExportedEngine
-    engine = ExportedEngine(path)
-    metadata = engine.backend.metadata
+    backend = load_backend(path)
+    metadata = backend.metadata
     compare = _compare_detections if metadata.has_nms else _compare_outputs
     parts: List[Differences] = []
     for batch in _batches(_synthetic_images(metadata) if images is None else images, 2 if metadata.dynamic else 1):
-        inputs = engine.preparation(batch).inputs
+        inputs = backend.preprocessor(batch).inputs
         with torch.inference_mode():
             boxes, scores = (output.numpy() for output in model(torch.from_numpy(inputs)))
-        parts.append(compare(engine.backend, inputs, boxes, scores))
+        parts.append(compare(backend, inputs, boxes, scores))
     if not parts:
         raise ValueError('there are no images to compare the exported file with PyTorch on')
     images_, detections, box, score, unmatched = zip(*parts)
@@ -95,7 +96,6 @@ def _compare_outputs(backend, inputs: np.ndarray, boxes: np.ndarray, scores: np.
 
 
 def _compare_detections(backend, inputs: np.ndarray, boxes: np.ndarray, scores: np.ndarray) -> Differences:
-    from mmseam.models.utils.detections import select_detections
     number, unmatched, distances = 0, 0, []
     for found, *wanted in zip(backend.detect(inputs), torch.from_numpy(boxes), torch.from_numpy(scores)):
         wanted = select_detections(*wanted, backend.metadata.test_cfg)

@@ -11,12 +11,11 @@ from mmengine.fileio import load
 from mmseam.utils.checkpoint_match import check_checkpoint_file
 from mmseam.utils.config import ConfigError, find_config, load_config
 
-from .backends import is_exported
+from .backends import Backend, PyTorchBackend, is_exported, load_backend
 from .media import SourceImage, VideoReader
 from .parallel import map_in_order
 from .preprocessing import ImageBatch
 from .results import DetectionResult
-from .runtime import Engine
 from .sources import ImageSource, open_source
 from .stopwatch import StopWatch
 
@@ -36,16 +35,16 @@ class Detector:
     """Finds objects in images, videos and webcams; made by :func:`load_detector`.
 
     Args:
-        engine (Engine): What runs the network.
+        backend (Backend): What runs the network.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
 
     @property
     def classes(self) -> Tuple[str, ...]:
         """Names of the classes, by label."""
-        return self.engine.classes
+        return self.backend.classes
 
     def __call__(self, source: Any, score_thr: float = 0.3, batch_size: int = 1,
                  workers: Optional[int] = None) -> List[DetectionResult]:
@@ -102,7 +101,7 @@ class Detector:
         return self._stream(opened, score_thr, batch_size, self._num_workers(opened, batch_size, workers))
 
     def _num_workers(self, source: Union[ImageSource, VideoReader], batch_size: int, workers: Optional[int]) -> int:
-        cores = self.engine.cores
+        cores = self.backend.cores
         if workers is not None:
             if not 1 <= workers <= cores:
                 raise ValueError(f'workers must be from 1 to {cores} here, not {workers}')
@@ -114,9 +113,9 @@ class Detector:
 
     def _stream(self, source: Union[ImageSource, VideoReader], score_thr: float, batch_size: int,
                 workers: int) -> Iterator[DetectionResult]:
-        run = self.engine.forward if workers == 1 else self.engine.parallel_forward(workers)
+        run = self.backend.forward if workers == 1 else self.backend.parallel_forward(workers)
         detect = partial(self._detect, run, score_thr)
-        found = map_in_order(detect, self._prepare(source, batch_size), workers, self.engine.cores)
+        found = map_in_order(detect, self._prepare(source, batch_size), workers, self.backend.cores)
         with closing(found):
             for results in found:
                 yield from results
@@ -124,11 +123,11 @@ class Detector:
     def _prepare(self, source: Union[ImageSource, VideoReader], batch_size: int) -> Iterator[_Job]:
         images = self._resizable(source)
         while True:
-            watch = StopWatch(self.engine.device)
+            watch = StopWatch(self.backend.device)
             batch = watch('load', lambda: list(islice(images, batch_size)))
             if not batch:
                 return
-            prepare = partial(self.engine.preparation, [image.image for image in batch])
+            prepare = partial(self.backend.preprocessor, [image.image for image in batch])
             yield _Job(batch, watch('preprocess', prepare), watch)
 
     def _resizable(self, source: Union[ImageSource, VideoReader]) -> Iterator[SourceImage]:
@@ -145,18 +144,18 @@ class Detector:
 
     def _can_prepare(self, image: SourceImage) -> bool:
         try:
-            self.engine.preparation([image.image])
+            self.backend.preprocessor([image.image])
         except cv2.error:
             return False
         return True
 
     def _detect(self, run: Callable[[ImageBatch], Any], score_thr: float, job: _Job) -> List[DetectionResult]:
-        engine, watch, images = self.engine, job.watch, job.images
+        backend, watch, images = self.backend, job.watch, job.images
         outputs = watch('forward', lambda: run(job.batch))
-        found = watch('postprocess', lambda: engine.select(outputs, job.batch, score_thr))
+        found = watch('postprocess', lambda: backend.select(outputs, job.batch, score_thr))
         speed = {stage: milliseconds / len(images) for stage, milliseconds in watch.milliseconds.items()}
         return [
-            DetectionResult(*detections, engine.classes, image.image.shape[:2], image.name, image.path, image.frame,
+            DetectionResult(*detections, backend.classes, image.image.shape[:2], image.name, image.path, image.frame,
                             speed, image.image) for image, detections in zip(images, found)
         ]
 
@@ -190,12 +189,10 @@ def load_detector(model: Union[str, Path],
     if is_exported(model):
         if checkpoint is not None:
             raise ConfigError(f'{model} holds its weights; leave the checkpoint {checkpoint} out')
-        from .exported_runtime import ExportedEngine
-        return Detector(ExportedEngine(model, device, rect))
+        return Detector(load_backend(model, device, rect=rect))
     checkpoint = checkpoint or _published_weights(find_config(model))
     check_checkpoint_file(checkpoint)
-    from .pytorch_runtime import PyTorchEngine
-    return Detector(PyTorchEngine(load_config(model), checkpoint, device, rect))
+    return Detector(PyTorchBackend(load_config(model), checkpoint, device, rect))
 
 
 def _published_weights(config: Path) -> str:

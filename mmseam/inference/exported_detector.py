@@ -11,6 +11,8 @@ from torch import Tensor
 from mmseam.models.utils import clip_to_image, to_original_scale
 from mmseam.registry import MODELS
 
+from .backends import load_backend
+
 
 @MODELS.register_module()
 class ExportedDetector(BaseDetector):
@@ -38,8 +40,6 @@ class ExportedDetector(BaseDetector):
                  test_cfg: OptConfigType = None,
                  data_preprocessor: OptConfigType = None,
                  init_cfg: OptMultiConfig = None) -> None:
-        # Here, since the backends' own post-processing comes from this package.
-        from .backends import load_backend
         backend = load_backend(file)
         super().__init__(data_preprocessor=data_preprocessor or _preprocessor(backend.metadata), init_cfg=init_cfg)
         self.file = file
@@ -72,8 +72,7 @@ class ExportedDetector(BaseDetector):
 
     def _follow(self, device: torch.device) -> None:
         """Load the file for the device that the inputs come from: the runner moves models after they are built."""
-        from .backends import load_backend
-        if self.backend.device != str(device):
+        if self.backend.device != device:
             self.backend = load_backend(self.file, device)
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> NoReturn:

@@ -41,7 +41,7 @@ class ImageBatch(NamedTuple):
     metas: List[Dict[str, Any]]
 
 
-class ImagePreparation:
+class ImagePreprocessor:
     """Resizes, pads and normalizes images as a test pipeline and a data preprocessor of mmdet do.
 
     Args:

@@ -14,10 +14,11 @@ from mmengine.registry import DefaultScope
 from PIL import Image
 
 from mmseam.apis import Detector, load_detector
-from mmseam.export.detector_export import export_detector, load_trained_detector
+from mmseam.export.detector_export import export_detector
 from mmseam.inference.detector import _published_weights
 from mmseam.inference.metadata import ModelMetadata
 from mmseam.inference.sources import ImageSource
+from mmseam.inference.trained_detector import load_trained_detector
 from mmseam.registry import MODELS
 from mmseam.utils.checkpoint_match import CheckpointMismatchError
 from mmseam.utils.config import ConfigError, load_config
@@ -132,8 +133,8 @@ def test_threshold_only_drops_detections(files, detector):
 
 
 def test_rectangles_change_the_padding_only(files, detector, square):
-    assert detector.engine.preparation([drawn(90, 160)]).inputs.shape == (1, 3, 96, 160)
-    assert square.engine.preparation([drawn(90, 160)]).inputs.shape == (1, 3, 160, 160)
+    assert detector.backend.preprocessor([drawn(90, 160)]).inputs.shape == (1, 3, 96, 160)
+    assert square.backend.preprocessor([drawn(90, 160)]).inputs.shape == (1, 3, 160, 160)
     # An image without padding is the same in both
     assert_same(detector(drawn(160, 160), .2), square(drawn(160, 160), .2))
 
@@ -194,8 +195,8 @@ def test_a_stream_reads_no_further_than_asked(files, detector):
 
 
 def test_the_model_is_in_the_form_for_inference(detector):
-    assert not detector.engine.model.training
-    convolutions = [module for module in detector.engine.model.backbone.modules() if hasattr(module, 'norm_name')]
+    assert not detector.backend.model.training
+    convolutions = [module for module in detector.backend.model.backbone.modules() if hasattr(module, 'norm_name')]
     assert convolutions
     assert all(isinstance(getattr(module, module.norm_name), torch.nn.Identity) for module in convolutions
                if module.norm_name)
@@ -235,7 +236,7 @@ def test_published_weights_are_those_of_the_metafile(tmp_path):
 
 @pytest.mark.parametrize('batch_size', [1, 2])
 def test_several_workers_find_the_same(files, detector, monkeypatch, batch_size):
-    monkeypatch.setattr(detector.engine, 'cores', 3)
+    monkeypatch.setattr(detector.backend, 'cores', 3)
     images = [files / f'{name}.jpg' for name in 'abccbacab']  # sizes alternate
     expected = detector(images, .2, batch_size, workers=1)
     assert_same(detector(images, .2, batch_size, workers=3), expected)
@@ -246,14 +247,14 @@ def test_several_workers_find_the_same(files, detector, monkeypatch, batch_size)
     (1, 28, 1, 1), (2, 28, 1, 2), (16, 28, 1, 4), (16, 8, 1, 4), (16, 7, 1, 1), (16, 15, 2, 1), (16, 0, 1, 1),
     (16, None, 1, 4)])
 def test_number_of_workers(detector, monkeypatch, cores, total, batch_size, expected):
-    monkeypatch.setattr(detector.engine, 'cores', cores)
+    monkeypatch.setattr(detector.backend, 'cores', cores)
     source = ImageSource([])
     source.total = total
     assert detector._num_workers(source, batch_size, None) == expected
 
 
 def test_what_cannot_be_asked(files, detector, monkeypatch):
-    monkeypatch.setattr(detector.engine, 'cores', 2)
+    monkeypatch.setattr(detector.backend, 'cores', 2)
     for workers in (0, 3):
         with pytest.raises(ValueError, match=f'workers must be from 1 to 2 here, not {workers}'):
             detector(files, workers=workers)
@@ -281,7 +282,7 @@ def load_exported(path, **changes) -> Detector:
 
 def test_an_exported_file_and_several_workers(tmp_path, monkeypatch):
     detector = load_exported(tmp_path)
-    monkeypatch.setattr(detector.engine, 'cores', 2)
+    monkeypatch.setattr(detector.backend, 'cores', 2)
     images = [colors(20 * shade, 200, 100) for shade in range(12)]
     assert_same(detector(images, .2, workers=2), detector(images, .2, workers=1))
 

@@ -5,7 +5,7 @@ import torch
 from mmdet.models import DetDataPreprocessor
 from mmyolo.datasets.transforms import LetterResize, YOLOv5KeepRatioResize
 
-from mmseam.inference.preprocessing import ImagePreparation, Normalization, boxes_in_original
+from mmseam.inference.preprocessing import ImagePreprocessor, Normalization, boxes_in_original
 
 SCALE = (160, 160)
 PLAIN = Normalization([0.] * 3, [255.] * 3, True)
@@ -27,7 +27,7 @@ def host_preprocessor(how: Normalization) -> DetDataPreprocessor:
 @pytest.mark.parametrize('how', [PLAIN, GENERAL], ids=['plain', 'general'])
 def test_input_is_that_of_the_host(how):
     images = [image(90, 120), image(301, 200), image(50, 60)]
-    batch = ImagePreparation(transforms(), how, 32, rect=False)(images)
+    batch = ImagePreprocessor(transforms(), how, 32, rect=False)(images)
     samples = [dict(img=one) for one in images]
     for transform in transforms():
         samples = [transform(sample) for sample in samples]
@@ -44,7 +44,7 @@ def test_input_is_that_of_the_host(how):
 def test_images_of_different_sizes_are_padded_right_and_below():
     """Detectors of mmdet have no letterbox."""
     images = [image(70, 40), image(60, 90)]
-    batch = ImagePreparation([], GENERAL, 32, rect=True)(images)
+    batch = ImagePreprocessor([], GENERAL, 32, rect=True)(images)
     inputs = [torch.from_numpy(one).permute(2, 0, 1) for one in images]
     expected = host_preprocessor(GENERAL)(dict(inputs=inputs), False)['inputs']
     assert batch.inputs.shape == (2, 3, 128, 128)
@@ -63,8 +63,8 @@ def test_images_of_different_sizes_are_padded_right_and_below():
 ])
 def test_padding_to_whole_strides(sizes, shape):
     images = [image(*size) for size in sizes]
-    batch = ImagePreparation(transforms(), PLAIN, 32, rect=True)(images)
-    square = ImagePreparation(transforms(), PLAIN, 32, rect=False)(images)
+    batch = ImagePreprocessor(transforms(), PLAIN, 32, rect=True)(images)
+    square = ImagePreprocessor(transforms(), PLAIN, 32, rect=False)(images)
     assert batch.inputs.shape == (len(sizes), 3, *shape)
     assert square.inputs.shape[2:] == SCALE
     for small, large, meta, other in zip(batch.inputs, square.inputs, batch.metas, square.metas):
@@ -79,7 +79,7 @@ def _content(planes: np.ndarray, meta: dict) -> np.ndarray:
 
 
 def test_stride_of_larger_networks():
-    batch = ImagePreparation(transforms(), PLAIN, 64, rect=True)([image(90, 120)])
+    batch = ImagePreprocessor(transforms(), PLAIN, 64, rect=True)([image(90, 120)])
     assert batch.inputs.shape[2:] == (128, 192)
 
 
@@ -90,7 +90,7 @@ def test_boxes_find_back(size, rect):
     picture = np.zeros((*size, 3), np.uint8)
     left, top, right, bottom = (round(share * size[(axis + 1) % 2]) for axis, share in enumerate((.2, .3, .7, .8)))
     picture[top:bottom, left:right] = 255
-    batch = ImagePreparation(transforms(), PLAIN, 32, rect)([picture])
+    batch = ImagePreprocessor(transforms(), PLAIN, 32, rect)([picture])
     bright = batch.inputs[0, 0] > .5
     top_pad, _, left_pad, _ = batch.metas[0]['pad_param']
     rows, columns = np.flatnonzero(bright.any(1)), np.flatnonzero(bright.any(0))
@@ -102,6 +102,6 @@ def test_boxes_find_back(size, rect):
 
 
 def test_boxes_are_cut_at_the_borders():
-    meta = ImagePreparation(transforms(), PLAIN, 32, rect=False)([image(100, 200)]).metas[0]
+    meta = ImagePreprocessor(transforms(), PLAIN, 32, rect=False)([image(100, 200)]).metas[0]
     np.testing.assert_array_equal(boxes_in_original(np.float32([[-50, -50, 500, 500]]), meta), [[0, 0, 200, 100]])
     assert boxes_in_original(np.zeros((0, 4), np.float32), meta).shape == (0, 4)

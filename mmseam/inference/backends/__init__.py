@@ -1,15 +1,17 @@
-"""Engines that run exported files, all through one interface; each imports its library when it loads a file."""
+"""Backends: PyTorch from a checkpoint, and the libraries that run exported files, all through one interface."""
 from pathlib import Path
 from typing import Any, Optional, Union
 
-from .base import Backend
-from .errors import ExportedModelError
+from .base import Backend, Detections
+from .exported import ExportedBackend, ExportedModelError
 from .onnxruntime_backend import OnnxRuntimeBackend
 from .openvino_backend import OpenVINOBackend
-from .torch_export_backend import TorchExportBackend
-from .torchscript_backend import TorchScriptBackend
+from .pytorch import PyTorchBackend
+from .torch_backends import TorchExportBackend, TorchScriptBackend
 
-__all__ = ['Backend', 'ExportedModelError', 'is_exported', 'load_backend']
+__all__ = [
+    'Backend', 'Detections', 'ExportedBackend', 'ExportedModelError', 'PyTorchBackend', 'is_exported', 'load_backend'
+]
 
 _BACKENDS = {
     '.onnx': OnnxRuntimeBackend,
@@ -24,8 +26,9 @@ def is_exported(path: Union[str, Path]) -> bool:
     return Path(path).suffix.lower() in _BACKENDS
 
 
-def load_backend(path: Union[str, Path], device: Any = None, num_threads: Optional[int] = None) -> Backend:
-    """Load an exported model; the suffix tells which engine runs it.
+def load_backend(path: Union[str, Path], device: Any = None, num_threads: Optional[int] = None,
+                 rect: bool = True) -> ExportedBackend:
+    """Load an exported model; its suffix selects the library that runs it.
 
     Args:
         path (str or Path): An ``.onnx``, ``.torchscript``, ``.pt2`` or ``.xml`` (OpenVINO) file, as
@@ -33,9 +36,10 @@ def load_backend(path: Union[str, Path], device: Any = None, num_threads: Option
         device (str or torch.device, optional): Where to run it. Defaults to the CPU.
         num_threads (int, optional): Threads of one run on the CPU. Defaults to the physical cores that the process
             may use, or PyTorch's own number for its two kinds of files.
+        rect (bool): See :class:`~mmseam.inference.preprocessing.ImagePreprocessor`. Defaults to True.
 
     Returns:
-        Backend: The model.
+        ExportedBackend: The model.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -49,7 +53,7 @@ def load_backend(path: Union[str, Path], device: Any = None, num_threads: Option
         raise FileNotFoundError(f'there is no exported model {path}')
     backend = _BACKENDS[path.suffix.lower()]
     try:
-        return backend(path, device, num_threads)
+        return backend(path, device, num_threads, rect)
     except (ExportedModelError, ImportError):
         raise
     except Exception as error:  # each library has its own errors for damaged files

@@ -1,141 +1,52 @@
-"""What all engines that run exported files have in common."""
+"""The interface of all backends: what runs a trained detector on batches of images."""
 from abc import ABC, abstractmethod
-from pathlib import Path
-from typing import Any, Iterator, List, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
+import torch
 
-from ..metadata import ModelMetadata
-from .errors import ExportedModelError
+from ..preprocessing import ImageBatch, ImagePreprocessor
 
-Outputs = Tuple[np.ndarray, np.ndarray]
+
+class Detections(NamedTuple):
+    """Detections of one image.
+
+    Args:
+        boxes (np.ndarray): x1, y1, x2, y2 in pixels of the original image, float32 (N, 4).
+        scores (np.ndarray): float32 (N,).
+        labels (np.ndarray): int64 (N,).
+    """
+    boxes: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
 
 
 class Backend(ABC):
-    """An exported detector that is ready to run.
+    """A detector that is ready to run.
 
     Args:
-        path (str or Path): The exported file.
-        device (str or torch.device, optional): Where to run it: 'cpu', 'cuda' or 'cuda:1'. Defaults to the CPU.
-        num_threads (int, optional): Threads of one run on the CPU. Defaults to None, the engine's sensible number.
-
-    Attributes:
-        metadata (ModelMetadata): What the file says about itself.
-        cores (int): Processor cores on which several threads at once may run the model; 1 if only one thread may.
-
-    Raises:
-        ImportError: The library that runs such files is missing.
-        ExportedModelError: The library cannot load the file, or the file lacks mmseam's metadata.
+        classes (Sequence[str]): Names of the classes, by label.
+        device (torch.device): Where it runs.
+        preprocessor (ImagePreprocessor): Turns images into the network's input.
+        cores (int): Processor cores that concurrent calls of :meth:`parallel_forward`'s function and :meth:`select`
+            may use. Defaults to 1: the backend is not thread-safe.
     """
 
-    cores = 1
-    library = ''  # the package that runs such files
-
-    def __init__(self, path: Union[str, Path], device: Any = None, num_threads: Optional[int] = None) -> None:
-        self.path = Path(path)
-        self.device = str(device or 'cpu')
-        self.num_threads = num_threads
-        self.metadata = self._metadata(self._load())
-
-    def __call__(self, images: np.ndarray) -> Outputs:
-        """Run the network without selecting detections.
-
-        Args:
-            images (np.ndarray): float32 (B, 3, H, W), channels in the model's order, normalized by its mean and std.
-                A static model, which takes one image at a time, is run once for each.
-
-        Returns:
-            tuple: Boxes x1, y1, x2, y2 in pixels of the input, float32 (B, N, 4), and scores in [0, 1], float32
-            (B, N, num_classes).
-
-        Raises:
-            ExportedModelError: The images have another size than the model takes, or NMS is part of the model.
-        """
-        if self.metadata.has_nms:
-            raise ExportedModelError(f'{self.path} holds NMS and gives final detections only: use detect()')
-        boxes, scores = zip(*map(self._run, self._batches(images)))
-        return (boxes[0], scores[0]) if len(boxes) == 1 else (np.concatenate(boxes), np.concatenate(scores))
-
-    def detect(self, images: np.ndarray, test_cfg: Optional[Mapping[str, Any]] = None) -> List[np.ndarray]:
-        """Detect objects.
-
-        Args:
-            images (np.ndarray): As for a call.
-            test_cfg (Mapping[str, Any], optional): Settings of MMYOLO's post-processing (``score_thr``, ``nms``,
-                ``nms_pre``, ``max_per_img``, ``multi_label``). Defaults to those in the file.
-
-        Returns:
-            list[np.ndarray]: For each image float32 (K, 6): x1, y1, x2, y2 in pixels of the input, score, label; best
-            score first.
-
-        Raises:
-            ExportedModelError: The images have another size than the model takes, or NMS is part of the model and has
-                other settings than ``test_cfg``.
-        """
-        if not self.metadata.has_nms:
-            return self.select(*self(images), test_cfg)
-        if test_cfg is not None and test_cfg != self.metadata.test_cfg:
-            raise ExportedModelError(f'{self.path} holds NMS with the settings {self.metadata.test_cfg}, which cannot '
-                                     'be changed; export the model without NMS')
-        found = []
-        for batch in self._batches(images):
-            detections, image_ids = self._run(batch)
-            found += [detections[image_ids == index] for index in range(len(batch))]
-        return found
-
-    def select(self, boxes: np.ndarray, scores: np.ndarray,
-               test_cfg: Optional[Mapping[str, Any]] = None) -> List[np.ndarray]:
-        """Choose the detections from what a call gives.
-
-        Args:
-            boxes (np.ndarray): (B, N, 4).
-            scores (np.ndarray): (B, N, num_classes).
-            test_cfg (Mapping[str, Any], optional): As for :meth:`detect`.
-
-        Returns:
-            list[np.ndarray]: As of :meth:`detect`.
-        """
-        # Here, since importing it imports mmdet, and models with NMS do without.
-        import torch
-
-        from mmseam.models.utils.detections import select_detections
-        test_cfg = self.metadata.test_cfg if test_cfg is None else test_cfg
-        # Leaves a few hundred of thousands of rows for PyTorch, whose threads would wait for those of the library.
-        passing = scores.max(2) > test_cfg.get('score_thr', -1)
-        found = [select_detections(torch.from_numpy(image_boxes[kept]), torch.from_numpy(image_scores[kept]), test_cfg)
-                 for image_boxes, image_scores, kept in zip(boxes, scores, passing)]
-        return [torch.column_stack([image.bboxes, image.scores, image.labels]).numpy() for image in found]
+    def __init__(self, classes: Sequence[str], device: torch.device, preprocessor: ImagePreprocessor,
+                 cores: int = 1) -> None:
+        self.classes: Tuple[str, ...] = tuple(classes)
+        self.device = device
+        self.preprocessor = preprocessor
+        self.cores = cores
 
     @abstractmethod
-    def _load(self) -> Mapping[str, str]:
-        """Open the file with the library; returns the texts of its metadata."""
+    def forward(self, batch: ImageBatch) -> Any:
+        """Run the network; the result goes to :meth:`select`."""
+
+    def parallel_forward(self, workers: int) -> Callable[[ImageBatch], Any]:
+        """Return a :meth:`forward` for concurrent threads, at most :attr:`cores`, each on its share of the cores."""
+        return self.forward
 
     @abstractmethod
-    def _run(self, images: np.ndarray) -> Outputs:
-        """Run the model once; returns its two outputs."""
-
-    def _metadata(self, strings: Mapping[str, str]) -> ModelMetadata:
-        try:
-            return ModelMetadata.from_strings(strings)
-        except ValueError as error:
-            raise ExportedModelError(f'{self.path}: {error}') from None
-
-    def _batches(self, images: np.ndarray) -> Iterator[np.ndarray]:
-        """The images in the portions that the model takes."""
-        self._check(images)
-        if self.metadata.dynamic or len(images) == 1:
-            yield images
-        else:
-            yield from (images[index:index + 1] for index in range(len(images)))
-
-    def _check(self, images: np.ndarray) -> None:
-        if images.dtype != np.float32 or images.ndim != 4 or images.shape[1] != 3 or not len(images):
-            raise ExportedModelError(f'{self.path} takes float32 images (B, 3, H, W), normalized; got {images.dtype} '
-                                     f'{images.shape}')
-        size, wanted, stride = images.shape[2:], tuple(self.metadata.input_size), max(self.metadata.strides)
-        if not self.metadata.dynamic and size != wanted:
-            raise ExportedModelError(f'{self.path} takes images {wanted[0]} pixels high and {wanted[1]} wide, got '
-                                     f'{size[0]} and {size[1]}; letterbox them to that size, or export a dynamic model')
-        if size[0] % stride or size[1] % stride:
-            raise ExportedModelError(f'{self.path} takes images whose sides are multiples of {stride} pixels, got '
-                                     f'{size[0]} high and {size[1]} wide; pad them')
+    def select(self, outputs: Any, batch: ImageBatch, score_thr: float) -> List[Detections]:
+        """Select the detections of each image with at least this score, best first."""

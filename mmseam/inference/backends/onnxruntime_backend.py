@@ -6,12 +6,12 @@ import numpy as np
 
 from mmseam.utils.optional_package import require_package
 
-from .base import Backend, Outputs
 from .cpu_cores import available_cores
+from .exported import ExportedBackend, Outputs
 
 
-class OnnxRuntimeBackend(Backend):
-    """An ONNX model in a session of onnxruntime; the arguments are those of :class:`Backend`.
+class OnnxRuntimeBackend(ExportedBackend):
+    """An ONNX model in a session of onnxruntime; the arguments are those of :class:`ExportedBackend`.
 
     Without ``num_threads`` it takes the physical cores that the process may use. A CUDA device needs onnxruntime-gpu;
     without it the model runs on the CPU, and a warning says so.
@@ -24,7 +24,7 @@ class OnnxRuntimeBackend(Backend):
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.intra_op_num_threads = self.num_threads or available_cores()
-        self.cores = 1 if self.device.startswith('cuda') else options.intra_op_num_threads
+        self.cores = 1 if self.device.type == 'cuda' else options.intra_op_num_threads
         # Idle threads that wait for the next run in a loop would slow down what comes between: decoding, resizing, NMS.
         options.add_session_config_entry('session.force_spinning_stop', '1')
         providers = self._providers(onnxruntime.get_available_providers())
@@ -36,11 +36,11 @@ class OnnxRuntimeBackend(Backend):
         return first, second
 
     def _providers(self, available: List[str]) -> list:
-        if not self.device.startswith('cuda'):
+        if self.device.type != 'cuda':
             return ['CPUExecutionProvider']
         if 'CUDAExecutionProvider' not in available:
             warnings.warn(f'{self.path} runs on the CPU: this onnxruntime has no CUDA; install onnxruntime-gpu in its '
                           'place', stacklevel=2)
             return ['CPUExecutionProvider']
-        device_id = int(self.device.partition(':')[2] or 0)
+        device_id = self.device.index or 0
         return [('CUDAExecutionProvider', dict(device_id=device_id)), 'CPUExecutionProvider']

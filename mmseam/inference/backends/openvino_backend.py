@@ -6,12 +6,12 @@ import numpy as np
 
 from mmseam.utils.optional_package import require_package
 
-from .base import Backend, Outputs
 from .cpu_cores import available_cores
+from .exported import ExportedBackend, Outputs
 
 
-class OpenVINOBackend(Backend):
-    """An OpenVINO model (``.xml`` with its ``.bin``) on the CPU; the arguments are those of :class:`Backend`.
+class OpenVINOBackend(ExportedBackend):
+    """An OpenVINO model (``.xml`` with its ``.bin``) on the CPU; the arguments are those of :class:`ExportedBackend`.
 
     It computes in float32 on processors too for which OpenVINO would choose bfloat16, which moves scores by percents.
     """
@@ -20,7 +20,7 @@ class OpenVINOBackend(Backend):
 
     def _load(self) -> Mapping[str, str]:
         openvino = require_package('openvino')
-        if self.device != 'cpu':
+        if self.device.type != 'cpu':
             warnings.warn(f'{self.path} runs on the CPU: OpenVINO does not know the device {self.device}', stacklevel=2)
         core = openvino.Core()
         model = core.read_model(self.path)

@@ -1,34 +1,37 @@
-"""Runs a detector from its config and checkpoint."""
+"""PyTorch, from a config and a checkpoint."""
 from pathlib import Path
 from typing import Any, List, Optional, Union
 
 import torch
 from mmcv.transforms import LoadAnnotations, LoadImageFromFile
-from mmdet.datasets.transforms import InferencerLoader, PackDetInputs
+from mmdet.datasets.transforms import PackDetInputs
 from mmdet.models import DetDataPreprocessor, SingleStageDetector
 from mmdet.structures import DetDataSample
 from mmengine.config import Config, ConfigDict
+from mmengine.device import get_device
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
 from mmseam.models.dense_heads import YOLO11Head
 from mmseam.models.fused import switch_to_deploy
+from mmseam.registry import TRANSFORMS
+from mmseam.utils.config import innermost_dataset
 
-from .inferencer import CheckedDetInferencer
-from .preprocessing import ImageBatch, ImagePreparation, Normalization
-from .runtime import Detections, Engine
+from ..preprocessing import ImageBatch, ImagePreprocessor, Normalization
+from ..trained_detector import load_trained_detector, read_classes
+from .base import Backend, Detections
 
-_NOT_FOR_PIXELS = (InferencerLoader, LoadImageFromFile, LoadAnnotations, PackDetInputs)
+_NOT_FOR_PIXELS = (LoadImageFromFile, LoadAnnotations, PackDetInputs)
 
 
-class PyTorchEngine(Engine):
-    """A detector of mmseam, mmyolo or mmdet in the form for inference.
+class PyTorchBackend(Backend):
+    """A detector of mmseam, mmyolo or mmdet in its fused form for inference.
 
     Args:
-        cfg (Config): Its full config; changed in place.
+        cfg (Config): Its full config.
         checkpoint (str or Path): File or address of the weights.
         device (str, optional): ``'cpu'``, ``'cuda:0'``, …; the best one there is if None. Defaults to None.
-        rect (bool): See :class:`ImagePreparation`. Defaults to True.
+        rect (bool): See :class:`ImagePreprocessor`. Defaults to True.
 
     Raises:
         CheckpointMismatchError: The checkpoint is not one of the config's model.
@@ -36,17 +39,15 @@ class PyTorchEngine(Engine):
 
     def __init__(self, cfg: Config, checkpoint: Union[str, Path], device: Optional[str] = None,
                  rect: bool = True) -> None:
-        # The inferencer would make mmseam the default scope of the whole process.
-        with DefaultScope.overwrite_default_scope('mmseam'):
-            host = CheckedDetInferencer(cfg, str(checkpoint), device, 'mmseam', show_progress=False)
-        self.model = switch_to_deploy(host.model)
+        model, meta = load_trained_detector(cfg, checkpoint)
+        classes = read_classes(cfg, meta)
+        self.model = switch_to_deploy(model.to(device or get_device()))
         self._splits = isinstance(self.model, SingleStageDetector)
         strides = getattr(getattr(self.model, 'bbox_head', None), 'featmap_strides', [32])
-        transforms = [step for step in host.pipeline.transforms if not isinstance(step, _NOT_FOR_PIXELS)]
-        super().__init__(
-            self.model.dataset_meta['classes'], next(self.model.parameters()).device,
-            ImagePreparation(transforms, _normalization(self.model.data_preprocessor), max(strides), rect))
-        # Its networks keep nothing between calls; those of others may.
+        preprocessor = ImagePreprocessor(
+            _image_transforms(cfg), _normalization(self.model.data_preprocessor), max(strides), rect)
+        super().__init__(classes, next(self.model.parameters()).device, preprocessor)
+        # YOLO11's layers keep no state between calls, so that threads may share them; those of others may keep some.
         if self.device.type == 'cpu' and isinstance(getattr(self.model, 'bbox_head', None), YOLO11Head):
             self.cores = torch.get_num_threads()
 
@@ -60,14 +61,21 @@ class PyTorchEngine(Engine):
 
     @torch.inference_mode()
     def select(self, outputs: Any, batch: ImageBatch, score_thr: float) -> List[Detections]:
-        """Choose the detections of each image with at least this score, best first."""
+        """Select the detections of each image with at least this score, best first."""
         if not self._splits:
             return [_detections(sample.pred_instances, score_thr) for sample in outputs]
         head = self.model.bbox_head
-        # Boxes of low score change nothing for the others, so they need not be looked at.
+        # NMS lets a box of low score change no other, so dropping it before gives the same result.
         cfg = ConfigDict(head.test_cfg, score_thr=score_thr)
         found = head.predict_by_feat(*outputs, batch_img_metas=batch.metas, cfg=cfg, rescale=True)
         return [_detections(instances, score_thr) for instances in found]
+
+
+def _image_transforms(cfg: Config) -> list:
+    """Build the steps of the test pipeline between loading and packing."""
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmyolo')):
+        steps = [TRANSFORMS.build(step) for step in innermost_dataset(cfg.test_dataloader.dataset).pipeline]
+    return [step for step in steps if not isinstance(step, _NOT_FOR_PIXELS)]
 
 
 def _normalization(preprocessor: DetDataPreprocessor) -> Normalization:

@@ -1,0 +1,51 @@
+"""From a config and a checkpoint to a detector."""
+from pathlib import Path
+from typing import Tuple, Union
+
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmengine.runner import CheckpointLoader
+from torch import nn
+
+from mmseam.registry import DATASETS, MODELS
+from mmseam.utils.checkpoint_match import check_checkpoint_file, require_match
+
+
+def load_trained_detector(cfg: Config, checkpoint: Union[str, Path]) -> Tuple[nn.Module, dict]:
+    """Build the detector of a config with trained weights, on the CPU.
+
+    Args:
+        cfg (Config): The config.
+        checkpoint (str or Path): File or address of the weights.
+
+    Returns:
+        tuple: The detector in evaluation mode, and ``meta`` of the checkpoint.
+
+    Raises:
+        FileNotFoundError: There is no such checkpoint.
+        CheckpointMismatchError: It is not one of the config's model.
+    """
+    check_checkpoint_file(checkpoint)
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmyolo')):
+        detector = MODELS.build(cfg.model)
+    loaded = CheckpointLoader.load_checkpoint(str(checkpoint), 'cpu')
+    require_match(detector, loaded)
+    detector.load_state_dict(loaded.get('state_dict', loaded), strict=False)
+    return detector.eval(), loaded.get('meta', {})
+
+
+def read_classes(cfg: Config, meta: dict) -> Tuple[str, ...]:
+    """Read the class names of a trained detector.
+
+    Args:
+        cfg (Config): Its config.
+        meta (dict): ``meta`` of its checkpoint.
+
+    Returns:
+        tuple[str, ...]: The names in the checkpoint, or where it has none those of the config's test set.
+    """
+    stored = {name.lower(): value for name, value in (meta.get('dataset_meta') or meta).items()}
+    if 'classes' in stored:
+        return tuple(stored['classes'])
+    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmyolo')):
+        return tuple(DATASETS.build(dict(cfg.test_dataloader.dataset, lazy_init=True)).metainfo['classes'])
