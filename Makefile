@@ -18,7 +18,7 @@ $(VENV)/.installed: setup.py requirements.txt constraints.txt pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v[:2] >= (3, 8) else "mmseam needs Python 3.8 or newer; the tested one is 3.11: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt setuptools wheel torch
-	$(BIN)/python -m pip install --quiet --no-build-isolation -c constraints.txt -e '.[deploy,tests]'
+	$(BIN)/python -m pip install --quiet --no-build-isolation -c constraints.txt -e '.[deploy,tests,lint]'
 	touch $@
 
 quickstart: install ## Train YOLO11n-MultiSEAM on drawn, partly covered faces in some minutes on a CPU
@@ -33,8 +33,10 @@ test-mim: install ## Install wheels into throw-away environments and run the rea
 test-slow: install ## Train for real: the quickstart and a fine-tuning
 	$(BIN)/python -m pytest -m slow tests
 
-lint: install ## Check the style
+lint: install ## Check style, spelling and the direction of imports
 	$(BIN)/ruff check .
+	$(BIN)/codespell
+	$(BIN)/lint-imports
 
 clean: ## Remove the environment, builds and results
 	rm -rf $(VENV) build dist *.egg-info mmseam/.mim results work_dirs

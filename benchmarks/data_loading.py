@@ -1,5 +1,6 @@
-"""Compare training data pipelines alone: MMYOLO's transforms, this project's, and the peer's, with the same
-augmentations (mosaic, affine with scale .5 and translation .1, HSV, flip), from files to batches.
+"""Compare training data pipelines from files to batches: MMYOLO's transforms, this project's, and the peer's.
+
+All have the same augmentations: mosaic, affine with scale .5 and translation .1, HSV, flip.
 
 Example: python benchmarks/data_loading.py data/coco/annotations/instances_val2017.json data/coco/val2017
 """

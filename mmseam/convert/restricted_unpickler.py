@@ -36,6 +36,7 @@ class Stub:
     source = ''
 
     def __new__(cls, *args: Any, **kwargs: Any) -> 'Stub':
+        """Create it without calling anything of the class that it stands for."""
         stub = super().__new__(cls)
         stub.state = {}
         return stub

@@ -1,3 +1,4 @@
+"""Data sets, their transforms and converters."""
 from .collate import yolo_collate
 from .transforms import LoadIntactImage
 from .wider_face import (

@@ -1,3 +1,4 @@
+"""Loading, mosaic and packing of training images."""
 from .loading import LoadIntactImage
 from .mosaic_affine import MosaicAffine
 from .packing import PackPlanarInputs

@@ -100,8 +100,10 @@ class YOLO11PAFPN(YOLOv8PAFPN):
         return tuple(outs)
 
     def switch_to_deploy(self) -> None:
-        """Take the form for inference: maps go to the C3k2 layers one by one, not concatenated, and those from above
-        before they are upsampled."""
+        """Switch to the fused form for inference.
+
+        The C3k2 layers take their maps one by one instead of concatenated, and those from above before upsampling.
+        """
         if self.is_deployed:
             return
         num_scales = len(self.in_channels)

@@ -140,8 +140,10 @@ class SEAM(BaseModule):
         return self.gate(self.body(x).mean((2, 3)))
 
     def switch_to_deploy(self) -> None:
-        """Take the exact form for inference: the body's last normalization, which is affine, moves behind the pooling
-        and there into the gate."""
+        """Switch to the fused form for inference, which is exact.
+
+        The body's last normalization, which is affine, moves behind the pooling and there into the gate.
+        """
         affine = self.body[-1].pointwise.pop_affine()
         if affine is not None:
             self.gate.absorb_affine(affine[0][None], affine[1])
@@ -222,8 +224,11 @@ class MultiSEAM(BaseModule):
         return self.gate(torch.cat(pooled, 1) if self.is_deployed else torch.stack(pooled).mean(0))
 
     def switch_to_deploy(self) -> None:
-        """Take the exact form for inference: the bodies' last normalizations, which are affine, move behind the
-        pooling and, with the average over the bodies, into the gate."""
+        """Switch to the fused form for inference, which is exact.
+
+        The last normalizations of the bodies, which are affine, move behind the pooling and, with the average over
+        the bodies, into the gate.
+        """
         affine = [body.blocks[-1].pointwise.pop_affine() for body in self.bodies]
         if affine[0] is None:  # all are of one kind
             return

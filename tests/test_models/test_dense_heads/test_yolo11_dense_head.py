@@ -148,7 +148,7 @@ def test_training_is_the_host_s():
 
 @torch.no_grad()
 def test_detections_from_outputs_of_training():
-    """mmdet's ``loss_and_predict`` hands all outputs of training to ``predict_by_feat``."""
+    """MMDetection's ``loss_and_predict`` hands all outputs of training to ``predict_by_feat``."""
     host, ours = build(YOLOv8Head), build(YOLO11Head).train()
     outputs = ours(features())
     assert len(outputs) == 3
