@@ -1,20 +1,15 @@
 """The module that ``import mmcv._ext`` loads where no compiled one is installed (see ``mmseam.compat.mmcv_ext``)."""
 from typing import Any, Callable
 
-from mmseam.compat.mmcv_ops.focal_loss import (
-    sigmoid_focal_loss_backward,
-    sigmoid_focal_loss_forward,
-    softmax_focal_loss_backward,
-    softmax_focal_loss_forward,
-)
+from mmseam.compat.mmcv_ops import needs_compiled_mmcv
+from mmseam.compat.mmcv_ops.focal_loss import sigmoid_focal_loss_backward, sigmoid_focal_loss_forward
 from mmseam.compat.mmcv_ops.nms import nms
 from mmseam.compat.mmcv_ops.roi_align import roi_align_backward, roi_align_forward
 from mmseam.compat.mmcv_ops.soft_nms import softnms
 
 __all__ = [
     'get_compiler_version', 'get_compiling_cuda_version', 'nms', 'roi_align_backward', 'roi_align_forward',
-    'sigmoid_focal_loss_backward', 'sigmoid_focal_loss_forward', 'softmax_focal_loss_backward',
-    'softmax_focal_loss_forward', 'softnms'
+    'sigmoid_focal_loss_backward', 'sigmoid_focal_loss_forward', 'softnms'
 ]
 
 
@@ -32,9 +27,6 @@ def __getattr__(name: str) -> Callable:
         raise AttributeError(name)
 
     def missing_op(*args: Any, **kwargs: Any) -> None:
-        raise NotImplementedError(
-            f'the operator `{name}` exists only in a compiled mmcv, and mmcv-lite is installed: build mmcv with a '
-            'compiler (python -m pip uninstall -y mmcv-lite, then python -m pip install "mmcv>=2.0.0,<2.1.0"), or '
-            'choose a model that does not use it')
+        raise needs_compiled_mmcv(name)
 
     return missing_op
