@@ -1,4 +1,4 @@
-"""All that lets mmdet 3.3 and mmyolo 0.6 run, and run well, on today's PyTorch; each module is one repair."""
+"""All that lets mmdet 3.3 and mmyolo 0.6 run on today's PyTorch, and nothing else; each module is one repair."""
 from .host_versions import check_host_versions
 
 __all__ = ['prepare_host']
@@ -13,8 +13,6 @@ def prepare_host() -> None:
     check_host_versions()
     # Imported late: they need what the line above has just found to be there.
     from .mmcv_ext import offer_stand_in
-    from .onednn import enlarge_kernel_cache
     from .safe_checkpoints import allow_mmengine_checkpoints
     offer_stand_in()
     allow_mmengine_checkpoints()
-    enlarge_kernel_cache()

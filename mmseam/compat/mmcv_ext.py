@@ -1,9 +1,9 @@
-"""Serves ``mmcv._ext``, the compiled half of mmcv, from Python where nothing compiled is installed.
+"""Serve ``mmcv._ext``, the compiled half of mmcv, from Python where nothing compiled is installed.
 
 Reason: mmdet and mmyolo import ``mmcv.ops``, which imports the extension module ``mmcv._ext``. mmcv 2.0.x is the newest
 that mmyolo 0.6 accepts; it has no wheel for today's PyTorch, and its sources no longer compile there unpatched.
 mmcv-lite 2.0.1 is a pure wheel with all of mmcv's Python and without that one module.
-Dies with: an mmyolo that accepts an mmcv which is built for current PyTorch.
+Remove when: mmyolo accepts an mmcv that has wheels for current PyTorch.
 """
 import importlib.util
 import sys
