@@ -126,7 +126,7 @@ def test_pipelines_and_evaluators_build(path):
 def test_second_training_pipeline_is_without_mosaic(path):
     cfg = read(path)
     mosaics = {'Mosaic', 'mmseam.MosaicAffine'}
-    mixing = {*mosaics, 'YOLOv5MixUp', 'YOLOv5CopyPaste'}
+    mixing = {*mosaics, 'YOLOv5MixUp', 'mmseam.CopyPasteOutlines'}
     if not any(hook.type == 'mmseam.CloseMosaicHook' for hook in cfg.custom_hooks):
         assert not mixing & set(transforms(cfg.train_dataloader.dataset.pipeline))
         return

@@ -1,4 +1,5 @@
 """Data sets, their transforms and converters."""
+from .coco import YOLOCocoDataset
 from .collate import yolo_collate
 from .transforms import LoadIntactImage
 from .wider_face import (
@@ -14,6 +15,6 @@ from .wider_face import (
 
 __all__ = [
     'LoadIntactImage', 'WIDERFaceAnnotations', 'WIDERFaceDataset', 'WIDERFaceFormatError', 'WIDERFaceIndex',
-    'WIDER_FACE_ATTRIBUTES', 'load_wider_face_index', 'read_wider_face_annotations', 'wider_face_to_coco',
-    'yolo_collate'
+    'WIDER_FACE_ATTRIBUTES', 'YOLOCocoDataset', 'load_wider_face_index', 'read_wider_face_annotations',
+    'wider_face_to_coco', 'yolo_collate'
 ]

@@ -10,16 +10,16 @@ persistent_workers = True
 
 # ========================Possible modified parameters========================
 img_scale = (640, 640)  # width, height
-dataset_type = 'YOLOv5CocoDataset'
+dataset_type = 'mmseam.YOLOCocoDataset'
 # Recipe of YOLO11's release by size: probability of MixUp, of copy-paste, and the scale jitter of the affine
 augmentation = dict(
     n=(0.0, 0.1, 0.5), s=(0.05, 0.15, 0.9), m=(0.15, 0.4, 0.9), l=(0.15, 0.5, 0.9), x=(0.2, 0.6, 0.9))
 
 # =======================Unmodified in most cases==================
-# Masks serve copy-paste, and keep boxes tight through the affine
+# Polygons serve copy-paste, and keep boxes tight through the affine; objects without one keep their annotated box
 pre_transform = [
     dict(type='mmseam.LoadIntactImage'),
-    dict(type='LoadAnnotations', with_bbox=True, with_mask=True, mask2bbox=True)
+    dict(type='mmseam.LoadPolygonsOrBoxes')
 ]
 last_transform = [
     dict(type='RemoveDataElement', keys=['gt_masks']),
@@ -41,7 +41,7 @@ affine = dict(
 mosaic_affine = {
     size: [
         mosaic,
-        dict(type='YOLOv5CopyPaste', prob=copy_paste),
+        dict(type='mmseam.CopyPasteOutlines', prob=copy_paste),
         dict(
             **affine, scaling_ratio_range=(1 - scale, 1 + scale), border=(-img_scale[0] // 2, -img_scale[1] // 2))
     ]

@@ -2,5 +2,6 @@
 from .loading import LoadIntactImage
 from .mosaic_affine import MosaicAffine
 from .packing import PackPlanarInputs
+from .polygons import CopyPasteOutlines, LoadPolygonsOrBoxes
 
-__all__ = ['LoadIntactImage', 'MosaicAffine', 'PackPlanarInputs']
+__all__ = ['CopyPasteOutlines', 'LoadIntactImage', 'LoadPolygonsOrBoxes', 'MosaicAffine', 'PackPlanarInputs']
