@@ -1,6 +1,7 @@
-"""A data set of noise, and a config that trains on it in seconds."""
+"""Data sets of noise, and configs that train on them in seconds."""
 from pathlib import Path
 
+from coco_files import coco_box, write_coco
 from wider_face_files import face, write_wider_face
 
 NUM_IMAGES = 8
@@ -43,4 +44,48 @@ def write_tiny_training(folder: Path, base: Path) -> Path:
         write_wider_face(folder / 'data', images, split)
     config = folder / 'tiny_face.py'
     config.write_text(CHILD.format(base=base, data_root=folder / 'data'))
+    return config
+
+
+COCO_CHILD = """
+_base_ = '{base}'
+
+side = (64, 64)
+train_pipeline = _base_.train_pipelines.n
+train_pipeline[2].img_scale = side
+train_pipeline[4].border = (-32, -32)
+test_pipeline = _base_.test_pipeline
+test_pipeline[1].scale = side
+test_pipeline[2].scale = side
+data = dict(data_root='{data_root}/', data_prefix=dict(img='images/'), metainfo=dict(classes=('face', )))
+loader = dict(num_workers=0, persistent_workers=False, pin_memory=False)
+train_dataloader = dict(
+    batch_size=4, **loader, dataset=dict(ann_file='train.json', pipeline=train_pipeline, **data))
+val_dataloader = dict(**loader, dataset=dict(ann_file='val.json', pipeline=test_pipeline, **data))
+test_dataloader = val_dataloader
+val_evaluator = dict(ann_file='{data_root}/val.json')
+test_evaluator = val_evaluator
+model = dict(bbox_head=dict(head_module=dict(num_classes=1)), train_cfg=dict(assigner=dict(num_classes=1)))
+train_cfg = dict(max_epochs=1, val_interval=1)
+train_pipeline_stage2 = train_pipeline
+default_hooks = dict(checkpoint=dict(interval=1, save_best=None), logger=dict(interval=1))
+env_cfg = dict(cudnn_benchmark=False)
+"""
+
+
+def write_tiny_coco_training(folder: Path, base: Path) -> Path:
+    """Write a data set of boxes without polygons in COCO's layout, and a config for it.
+
+    Args:
+        folder (Path): Where to.
+        base (Path): A COCO config of size n.
+
+    Returns:
+        Path: The config.
+    """
+    images = {f'noise_{i}.jpg': [coco_box((10, 10, 40, 50)), coco_box((60, 20, 30, 30))] for i in range(NUM_IMAGES)}
+    for name in ('train', 'val'):
+        write_coco(folder / 'data', images, name=name)
+    config = folder / 'tiny_coco.py'
+    config.write_text(COCO_CHILD.format(base=base, data_root=folder / 'data'))
     return config

@@ -14,6 +14,9 @@ def parse_args() -> argparse.Namespace:
         '--resume', nargs='?', const='auto', metavar='CKPT',
         help='go on from this checkpoint; without a value from the last one in the work folder')
     parser.add_argument(
+        '--allow-partial-checkpoint', action='store_true',
+        help='start even if the checkpoint in load_from fills less than a tenth of the model')
+    parser.add_argument(
         '--cfg-options', nargs='+', metavar='KEY=VALUE',
         help='change settings of the config, for example train_dataloader.batch_size=8 or key="[a,b]"')
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none', help='job launcher')
@@ -40,13 +43,13 @@ def main() -> None:
         if args.auto_scale_lr:
             training_options.enable_auto_scale_lr(cfg)
         training_options.set_resume(cfg, args.resume)
-        training_options.check_start_weights(cfg)
+        training_options.set_checks(cfg, args.allow_partial_checkpoint)
         check_config(cfg)
         set_launcher(cfg, args.launcher, args.local_rank)
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        runner.train()
     except (ConfigError, CheckpointMismatchError, FileNotFoundError) as error:
         raise SystemExit(f'error: {error}') from None
-    runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-    runner.train()
 
 
 if __name__ == '__main__':

@@ -8,7 +8,7 @@ from mmseam.analysis.check_config import check_config
 from mmseam.inference.backends import is_exported
 from mmseam.inference.exported_model_options import set_exported_model
 from mmseam.utils.checkpoint_match import check_checkpoint_file
-from mmseam.utils.config import ConfigError, innermost_dataset, load_config, set_launcher
+from mmseam.utils.config import ConfigError, innermost_dataset, load_config, set_hook, set_launcher
 
 
 def load_test_config(args: argparse.Namespace) -> Config:
@@ -34,6 +34,7 @@ def load_test_config(args: argparse.Namespace) -> Config:
         set_checkpoint(cfg, args.checkpoint, args.deploy)
     if args.show or args.show_dir:
         cfg = trigger_visualization_hook(cfg, args)
+    set_hook(cfg, 'DataCheckHook')
     if args.json_prefix:
         set_format_only(cfg, args.json_prefix)
     if args.tta:
@@ -56,10 +57,9 @@ def set_checkpoint(cfg: Config, checkpoint: str, deploy: bool) -> None:
     """
     check_checkpoint_file(checkpoint)
     cfg.load_from = checkpoint
-    hooks = [dict(type='mmseam.CheckpointMatchHook', strict=True)]
+    set_hook(cfg, 'CheckpointMatchHook', strict=True)
     if deploy:
-        hooks.append(dict(type='mmseam.SwitchToDeployHook'))
-    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), *hooks]
+        set_hook(cfg, 'SwitchToDeployHook')
 
 
 def check_exported_options(args: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ import torch
 from mmengine.config import Config
 
 from mmseam.utils.checkpoint_match import check_checkpoint_file
-from mmseam.utils.config import ConfigError
+from mmseam.utils.config import ConfigError, set_hook
 
 AMP_OPTIM_WRAPPERS = {
     'OptimWrapper': 'AmpOptimWrapper',
@@ -68,11 +68,13 @@ def set_resume(cfg: Config, resume: Optional[str]) -> None:
     cfg.load_from = None if resume == 'auto' else resume
 
 
-def check_start_weights(cfg: Config) -> None:
-    """Look at ``load_from`` before the training, and have the log tell how much of it fits.
+def set_checks(cfg: Config, allow_partial_checkpoint: bool = False) -> None:
+    """Look at ``load_from`` before anything is built, and have the data and the weights checked before the training.
 
     Args:
         cfg (Config): The config, changed in place.
+        allow_partial_checkpoint (bool): Start even if the checkpoint fills hardly anything of the model. Defaults to
+            False.
 
     Raises:
         FileNotFoundError: There is no such checkpoint.
@@ -80,4 +82,5 @@ def check_start_weights(cfg: Config) -> None:
     """
     if cfg.get('load_from'):
         check_checkpoint_file(cfg.load_from)
-    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(type='mmseam.CheckpointMatchHook')]
+    set_hook(cfg, 'CheckpointMatchHook', **(dict(min_share=0) if allow_partial_checkpoint else {}))
+    set_hook(cfg, 'DataCheckHook')

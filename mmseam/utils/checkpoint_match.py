@@ -1,6 +1,7 @@
 """How well a checkpoint fits a model: MMEngine loads whatever fits and only logs the rest."""
 import re
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 from typing import Mapping, NamedTuple, Tuple, Union
 
@@ -30,6 +31,12 @@ class CheckpointMatch(NamedTuple):
     reshaped: Tuple[str, ...]
 
     @property
+    def share(self) -> float:
+        """How much of the model the checkpoint fills, by the number of tensors; 1 for a model without any."""
+        total = self.fitting + len(self.missing) + len(self.reshaped)
+        return self.fitting / total if total else 1.
+
+    @property
     def is_complete(self) -> bool:
         """Whether every tensor has its counterpart."""
         return not (self.missing or self.unexpected or self.reshaped)
@@ -54,8 +61,7 @@ def match_checkpoint(model: nn.Module, checkpoint: dict) -> CheckpointMatch:
     Returns:
         CheckpointMatch: What fits and what does not. Counters of batches, which nothing depends on, are left out.
     """
-    given = _shapes({name[len('module.'):] if name.startswith('module.') else name: value
-                     for name, value in checkpoint.get('state_dict', checkpoint).items()})
+    given = _shapes(_weights(checkpoint))
     wanted = _shapes(model.state_dict())
     common = [name for name in wanted if name in given]
     reshaped = [name for name in common if wanted[name] != given[name]]
@@ -65,9 +71,51 @@ def match_checkpoint(model: nn.Module, checkpoint: dict) -> CheckpointMatch:
         tuple(f'{name} {given[name]} instead of {wanted[name]}' for name in reshaped))
 
 
+def _weights(checkpoint: dict) -> Mapping[str, Tensor]:
+    """Tensors by name, without the prefix of distributed training."""
+    return {name[len('module.'):] if name.startswith('module.') else name: value
+            for name, value in checkpoint.get('state_dict', checkpoint).items()}
+
+
 def _shapes(state_dict: Mapping[str, Tensor]) -> dict:
     return {name: tuple(value.shape) for name, value in state_dict.items()
             if isinstance(value, Tensor) and not name.endswith('num_batches_tracked')}
+
+
+def load_fitting_tensors(model: nn.Module, checkpoint: dict) -> None:
+    """Load what fits, and let the checkpoint hold exactly the model's tensors afterwards.
+
+    MMEngine's own loading, once for the model and once for its moving average, then has no names to list.
+
+    Args:
+        model (nn.Module): The model, not wrapped.
+        checkpoint (dict): A loaded checkpoint, changed in place.
+    """
+    wanted = model.state_dict()
+    fitting = OrderedDict((name, value) for name, value in _weights(checkpoint).items()
+                          if isinstance(value, Tensor) and (name not in wanted or wanted[name].shape == value.shape))
+    # Versions of the modules, which convert older weights by them
+    fitting._metadata = getattr(checkpoint.get('state_dict', checkpoint), '_metadata', None)
+    model.load_state_dict(fitting, strict=False)
+    checkpoint['state_dict'] = model.state_dict()
+
+
+def require_share(match: CheckpointMatch, checkpoint: dict, min_share: float) -> None:
+    """Refuse a checkpoint from which a training would hardly start.
+
+    Args:
+        match (CheckpointMatch): How the checkpoint fits the model.
+        checkpoint (dict): The checkpoint.
+        min_share (float): Share of the model's tensors that it has to fill.
+
+    Raises:
+        CheckpointMismatchError: It fills fewer.
+    """
+    if match.share < min_share:
+        raise CheckpointMismatchError(
+            f'the checkpoint in load_from fills hardly anything of the model, which would start from random weights:\n'
+            f'- {match}\n{_origin(checkpoint)} To go on nevertheless: --allow-partial-checkpoint, or '
+            "dict(type='mmseam.CheckpointMatchHook', min_share=0) in custom_hooks.")
 
 
 def require_match(model: nn.Module, checkpoint: dict) -> None:

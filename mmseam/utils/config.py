@@ -133,6 +133,21 @@ def set_launcher(cfg: Config, launcher: str, local_rank: int) -> None:
                   'batch (no SyncBN)', logger='current')
 
 
+def set_hook(cfg: Config, kind: str, **options) -> None:
+    """Have the config run one of mmseam's hooks: its own one with other options, or a new one.
+
+    Args:
+        cfg (Config): The config, changed in place.
+        kind (str): Name of the hook's class.
+        **options: What to set of its arguments.
+    """
+    hooks = list(cfg.get('custom_hooks') or [])
+    present = [hook for hook in hooks if getattr(hook.type, '__name__', hook.type).split('.')[-1] == kind]
+    for hook in present:
+        hook.update(options)
+    cfg.custom_hooks = hooks if present else [*hooks, dict(type=f'mmseam.{kind}', **options)]
+
+
 def innermost_dataset(dataset: ConfigDict) -> ConfigDict:
     """The config of the data set inside its wrappers (those that hold one data set)."""
     while 'dataset' in dataset:

@@ -18,13 +18,14 @@ import pytest
 import torch
 from exported_models import write_onnx
 from full_disk import small_files
-from tiny_training import NUM_IMAGES, write_tiny_training
+from tiny_training import NUM_IMAGES, write_tiny_coco_training, write_tiny_training
 
 from mmseam.inference.media import VideoReader
 from mmseam.inference.prediction import predict
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BASE = ROOT / 'configs/yolo11/yolo11_n_syncbn_fast_8xb16-250e_widerface.py'
+COCO_BASE = BASE.with_name('yolo11_n_syncbn_fast_8xb16-500e_coco.py')
 
 
 def run_tool(name: str, *arguments, succeeds: bool = True) -> str:
@@ -130,6 +131,74 @@ def test_contradictions_are_found_before_the_training(config):
     text = run_tool('train.py', config, '--cfg-options', 'model.bbox_head.head_module.num_classes=3', succeeds=False)
     assert text.startswith('error: the config contradicts itself')
     assert 'has 1 classes (face)' in text
+
+
+@pytest.fixture(scope='module')
+def coco_config(tmp_path_factory) -> Path:
+    return write_tiny_coco_training(tmp_path_factory.mktemp('coco'), COCO_BASE)
+
+
+def test_boxes_without_polygons_are_trained_on(coco_config, tmp_path):
+    text = run_tool('train.py', coco_config, '--work-dir', tmp_path)
+    for name in ('train', 'val'):
+        assert f' - {name}: {NUM_IMAGES} images, {2 * NUM_IMAGES} boxes of 1 class\n' in text
+    lines = [json.loads(line) for line in next(tmp_path.glob('*/vis_data/scalars.json')).read_text().splitlines()]
+    losses = [line['loss_bbox'] for line in lines if 'loss_bbox' in line]
+    assert len(losses) == 2 and min(losses) > 0
+
+
+@pytest.mark.parametrize('options, message', [
+    (['train_dataloader.dataset.metainfo.classes=[faces]'],
+     r"train set: .*train.json has no class 'faces' \(did you mean 'face'\?\)"),
+    (['train_dataloader.dataset.filter_cfg.min_size=99'], 'train.json: no image is left'),
+], ids=['classes', 'filtered away'])
+def test_a_training_on_nothing_is_refused(coco_config, tmp_path, options, message):
+    text = run_tool('train.py', coco_config, '--work-dir', tmp_path, '--cfg-options', *options, succeeds=False)
+    error = text.splitlines()[-1]
+    assert error.startswith('error: ') and re.search(message, error)
+    assert 'Traceback' not in text
+    assert not list(tmp_path.glob('*.pth'))
+
+
+@pytest.mark.parametrize('options', [[], ['test_dataloader.dataset.metainfo.classes=[dog]']], ids=['fits', 'differs'])
+def test_the_data_of_a_test_are_checked(coco_config, trained, tmp_path, options):
+    text = run_tool('test.py', coco_config, trained / 'epoch_1.pth', '--work-dir', tmp_path,
+                    *(['--cfg-options', *options] if options else []), succeeds=not options)
+    if options:
+        assert re.match(r"error: test set: .*val.json has no class 'dog'; it has 'face'", text.splitlines()[-1])
+    else:
+        assert f' - test: {NUM_IMAGES} images, {2 * NUM_IMAGES} boxes of 1 class\n' in text
+
+
+def write_part(source: Path, path: Path, share: float) -> Path:
+    """A checkpoint with some of the tensors, and with others that the model does not have."""
+    weights = read_checkpoint(source)['state_dict']
+    kept = dict(list(weights.items())[:int(share * len(weights))])
+    torch.save(dict(state_dict={**kept, **{f'foreign.{i}': torch.zeros(1) for i in range(500)}}), path)
+    return path
+
+
+def test_a_checkpoint_that_fits_in_part_starts_a_training_with_a_short_note(config, trained, tmp_path):
+    part = write_part(trained / 'epoch_1.pth', tmp_path / 'part.pth', .4)
+    text = run_tool('train.py', config, '--work-dir', tmp_path / 'run', '--cfg-options', f'load_from={part}')
+    lines = text.splitlines()
+    place = next(i for i, line in enumerate(lines) if re.search(r'WARNING - checkpoint: \d+ of \d+ tensors', line))
+    assert lines[place + 2].startswith('- 500 in the checkpoint only: foreign.0')
+    first = next(i for i, line in enumerate(lines) if 'Epoch(train) [1][1/2]' in line)
+    assert place < first < place + 10
+    assert len(re.findall('foreign', text)) == 5 and 'missing keys' not in text
+
+
+def test_a_foreign_checkpoint_is_refused_unless_it_is_meant(config, trained, tmp_path):
+    part = write_part(trained / 'epoch_1.pth', tmp_path / 'part.pth', .05)
+    command = ['train.py', config, '--work-dir', tmp_path / 'run']
+    text = run_tool(*command, '--cfg-options', f'load_from={part}', succeeds=False)
+    error = text[text.index('error: '):]
+    assert 'Traceback' not in text
+    assert re.match(r'error: the checkpoint in load_from fills hardly anything .*\n- \d+ of \d+ tensors', error)
+    assert '--allow-partial-checkpoint' in error and len(error.splitlines()) == 5
+    text = run_tool(*command, '--allow-partial-checkpoint', '--cfg-options', f'load_from={part}')
+    assert 'Epoch(train) [1][2/2]' in text
 
 
 @pytest.fixture

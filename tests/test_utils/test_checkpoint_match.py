@@ -1,5 +1,4 @@
 """Checkpoints of other architectures."""
-import logging
 import pickle
 import sys
 import types
@@ -8,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from mmseam.engine.hooks import CheckpointMatchHook
 from mmseam.utils.checkpoint_match import (
     CheckpointMismatchError,
     check_checkpoint_file,
+    load_fitting_tensors,
     match_checkpoint,
     require_match,
 )
@@ -71,21 +70,25 @@ def test_the_fitting_config_is_named(meta, message):
         require_match(net(), dict(meta=meta, state_dict=net(8).state_dict()))
 
 
-@pytest.mark.parametrize('width, level, text', [
-    (4, logging.INFO, 'checkpoint: 6 of 6 tensors of the model fit'),
-    (8, logging.WARNING, 'checkpoint: 0 of 6 tensors of the model fit\n- 6 of other shape: 0.weight (8, 3, 1, 1) '),
-])
-def test_training_goes_on_with_a_word_in_the_log(width, level, text):
-    messages = []
-    logger = types.SimpleNamespace(log=lambda *message: messages.append(message))
-    runner = types.SimpleNamespace(model=net(), logger=logger)
-    checkpoint = dict(state_dict=net(width).state_dict())
-    CheckpointMatchHook().after_load_checkpoint(runner, checkpoint)
-    assert messages[0][0] == level
-    assert messages[0][1].startswith(text)
-    if width != 4:
-        with pytest.raises(CheckpointMismatchError):
-            CheckpointMatchHook(strict=True).after_load_checkpoint(runner, checkpoint)
+@pytest.mark.parametrize('state, share', [
+    (net().state_dict(), 1), (net(8).state_dict(), 0), (dict(list(net().state_dict().items())[:3]), .5), ({}, 0)])
+def test_share_of_the_model(state, share):
+    assert match_checkpoint(net(), state).share == share
+    assert match_checkpoint(nn.ReLU(), state).share == 1
+
+
+def test_weights_of_older_modules_are_converted():
+    class Renamed(nn.Linear):
+
+        def _load_from_state_dict(self, state_dict, prefix, metadata, *args):
+            if metadata.get('version') is None:
+                state_dict[f'{prefix}bias'] = state_dict.pop(f'{prefix}shift')
+            super()._load_from_state_dict(state_dict, prefix, metadata, *args)
+
+    model, checkpoint = Renamed(2, 3), dict(state_dict=dict(weight=torch.ones(3, 2), shift=torch.ones(3)))
+    load_fitting_tensors(model, checkpoint)
+    assert (model.bias == 1).all() and (model.weight == 1).all()
+    assert list(checkpoint['state_dict']) == ['weight', 'bias']
 
 
 def test_files(tmp_path):

@@ -58,6 +58,8 @@ custom_hooks = [
         strict_load=False,
         priority=49),
     dict(type='mmseam.CloseMosaicHook', num_last_epochs=close_mosaic_epochs),
+    dict(type='mmseam.DataCheckHook'),
+    dict(type='mmseam.CheckpointMatchHook'),
     dict(type='mmseam.ChannelsLastHook'),
     dict(type='mmseam.KeepMemoryHook'),
     dict(type='mmseam.BadImageHook'),

@@ -6,6 +6,7 @@ import numpy as np
 from mmengine.logging import print_log
 from mmyolo.datasets.yolov5_coco import BatchShapePolicyDataset
 
+from mmseam.datasets.coco import require_images
 from mmseam.registry import DATASETS
 
 from ..image_files import UNREADABLE
@@ -109,6 +110,9 @@ class WIDERFaceDataset(BatchShapePolicyDataset):
         Returns:
             List[dict]: The remaining images.
         """
+        return require_images(self._filtered(), self.ann_file)
+
+    def _filtered(self) -> List[dict]:
         if self.test_mode or self.filter_cfg is None:
             return self.data_list
         unknown = set(self.filter_cfg) - {'filter_empty_gt', 'min_size'}

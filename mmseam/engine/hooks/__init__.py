@@ -3,6 +3,7 @@ from .bad_image_hook import BadImageHook
 from .channels_last_hook import ChannelsLastHook
 from .checkpoint_match_hook import CheckpointMatchHook
 from .close_mosaic_hook import CloseMosaicHook
+from .data_check_hook import DataCheckHook
 from .ema_hook import EMAHook
 from .keep_memory_hook import KeepMemoryHook
 from .learning_curve_hook import LearningCurveHook
@@ -11,6 +12,6 @@ from .switch_to_deploy_hook import SwitchToDeployHook
 from .yolo_param_scheduler_hook import YOLOParamSchedulerHook
 
 __all__ = [
-    'BadImageHook', 'ChannelsLastHook', 'CheckpointMatchHook', 'CloseMosaicHook', 'EMAHook', 'KeepMemoryHook',
-    'LearningCurveHook', 'ProgressBarHook', 'SwitchToDeployHook', 'YOLOParamSchedulerHook'
+    'BadImageHook', 'ChannelsLastHook', 'CheckpointMatchHook', 'CloseMosaicHook', 'DataCheckHook', 'EMAHook',
+    'KeepMemoryHook', 'LearningCurveHook', 'ProgressBarHook', 'SwitchToDeployHook', 'YOLOParamSchedulerHook'
 ]
