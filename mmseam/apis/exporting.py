@@ -1,14 +1,16 @@
 """What tools/deployment/export.py does, step by step."""
+import copy
 from pathlib import Path
-from typing import Iterator, NamedTuple, Optional, Sequence
+from typing import Dict, Iterator, NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 from mmengine.config import Config
+from mmengine.runner import Runner
 
 from mmseam.analysis.check_config import check_config
-from mmseam.export.accuracy import evaluate_file
 from mmseam.export.detector_export import export_detector
 from mmseam.export.quantization import quantize_onnx
+from mmseam.inference.exported_detector import set_exported_model
 from mmseam.inference.metadata import ModelMetadata
 from mmseam.inference.sources import open_source
 from mmseam.inference.trained_detector import load_trained_detector
@@ -90,7 +92,16 @@ def _describe(file: str, metadata: ModelMetadata) -> str:
 
 def _measure(cfg: Config, files: Sequence[Path]) -> Iterator[str]:
     """Metrics of the files, and what the second one loses against the first."""
-    metrics = [evaluate_file(cfg, file) for file in files]
+    metrics = [_evaluate_file(cfg, file) for file in files]
     for name, value in metrics[0].items():
         yield f'  {name}: ' + ' → '.join(f'{result[name]:.4f}' for result in metrics) + (
             f' ({metrics[1][name] - value:+.4f} by 8 bits)' if len(files) > 1 else '')
+
+
+def _evaluate_file(cfg: Config, file: Union[str, Path]) -> Dict[str, float]:
+    """Measure an exported file by the test set and the metrics of the config it was exported with."""
+    cfg = copy.deepcopy(cfg)
+    cfg.log_level = 'WARNING'
+    cfg.work_dir = str(Path(cfg.work_dir) / Path(file).stem)
+    set_exported_model(cfg, str(file))
+    return {name: float(value) for name, value in Runner.from_cfg(cfg).test().items()}

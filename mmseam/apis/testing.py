@@ -6,7 +6,7 @@ from mmengine.config import Config, ConfigDict
 
 from mmseam.analysis.check_config import check_config
 from mmseam.inference.backends import is_exported
-from mmseam.inference.exported_model_options import set_exported_model
+from mmseam.inference.exported_detector import set_exported_model
 from mmseam.utils.checkpoint_match import check_checkpoint_file
 from mmseam.utils.config import ConfigError, innermost_dataset, load_config, set_hook, set_launcher
 

@@ -1,6 +1,5 @@
 """Head modules, and the head that predicts by them."""
 from .attention_head import AttentionHeadModule, MultiSEAMHeadModule, SEAMHeadModule
-from .yolo11_dense_head import YOLO11Head
-from .yolo11_head import YOLO11HeadModule
+from .yolo11_head import YOLO11Head, YOLO11HeadModule
 
 __all__ = ['AttentionHeadModule', 'MultiSEAMHeadModule', 'SEAMHeadModule', 'YOLO11Head', 'YOLO11HeadModule']

@@ -1,16 +1,19 @@
-"""The head module of YOLO11; its losses and predictions are those of mmyolo's YOLOv8Head."""
-from typing import List, Sequence, Tuple
+"""The head of YOLO11: its head module, and a dense head that decodes only the boxes it can keep."""
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 import torch.nn as nn
 from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
 from mmdet.models.utils import multi_apply
-from mmyolo.models.dense_heads import YOLOv8HeadModule
+from mmdet.utils import ConfigType
+from mmengine.dist import all_reduce, get_world_size
+from mmengine.structures import InstanceData
+from mmyolo.models.dense_heads import YOLOv8Head, YOLOv8HeadModule
 from torch import Tensor
 
 from mmseam.registry import MODELS
 
-from ..utils import reset_parameters_of_children
+from ..utils import clip_to_image, filter_detections, reset_parameters_of_children, select_detections, to_original_scale
 
 
 @MODELS.register_module()
@@ -117,3 +120,145 @@ class YOLO11HeadModule(YOLOv8HeadModule):
         if self.init_cfg is None:
             reset_parameters_of_children(self)
         super().init_weights(prior_prob)
+
+
+@MODELS.register_module()
+class YOLO11Head(YOLOv8Head):
+    """Detection head with the losses and the detections of :class:`mmyolo.models.YOLOv8Head`, predicted faster.
+
+    In evaluation the head module's logits come undecoded. Positions whose best class does not reach the score
+    threshold, nearly all, are dropped first; sigmoid, decoding and NMS see the others only. Maps of half precision
+    are decoded in single precision. Any head module of YOLOv8Head serves; one without ``forward_logits`` decodes
+    all boxes itself.
+
+    In training with several processes, the losses are normalized over the images of all of them, so that the
+    processes together compute the gradient of one process with the whole batch.
+
+    Args:
+        head_module (:obj:`ConfigDict` or dict): Such as :class:`YOLO11HeadModule`.
+        *args: As for :class:`mmyolo.models.YOLOv8Head`.
+        **kwargs: As for :class:`mmyolo.models.YOLOv8Head`.
+    """
+
+    _kept_priors = None, None
+
+    def forward(self, x: Tuple[Tensor, ...]) -> Tuple[List[Tensor], ...]:
+        """Apply the head module.
+
+        Args:
+            x (tuple[Tensor]): Maps of the levels, (B, C_l, H_l, W_l).
+
+        Returns:
+            tuple: In training, what the head module returns. In evaluation, class logits of each level,
+            (B, num_classes, H_l, W_l), and logits of the box distributions, (B, 4 * reg_max, H_l, W_l).
+        """
+        if self.training or not hasattr(self.head_module, 'forward_logits'):
+            return super().forward(x)
+        return self.head_module.forward_logits(x)
+
+    def loss_by_feat(self, cls_scores: Sequence[Tensor], *args: Any, **kwargs: Any) -> Dict[str, Tensor]:
+        """Compute the losses of :class:`mmyolo.models.YOLOv8Head`, normalized over all processes.
+
+        YOLOv8Head multiplies the summed losses of a process by ``images * processes / scores``, where ``scores`` is
+        the sum of the assigned scores of this process alone. Averaging the gradients over the processes, as
+        DistributedDataParallel does, would then weight an image by the boxes that its process happens to have.
+
+        Args:
+            cls_scores (Sequence[Tensor]): Class logits of each level, (B, num_classes, H_l, W_l).
+            *args: As for :class:`mmyolo.models.YOLOv8Head`.
+            **kwargs: As for :class:`mmyolo.models.YOLOv8Head`.
+
+        Returns:
+            dict[str, Tensor]: ``loss_cls``, ``loss_bbox`` and ``loss_dfl``.
+        """
+        if get_world_size() == 1:
+            return super().loss_by_feat(cls_scores, *args, **kwargs)
+        sums: List[Tensor] = []
+        hook = self.assigner.register_forward_hook(lambda *call: sums.append(call[-1]['assigned_scores'].sum()))
+        try:
+            losses = super().loss_by_feat(cls_scores, *args, **kwargs)
+        finally:
+            hook.remove()
+        scale = _scale_to_all_processes(sums[0], len(cls_scores[0]))
+        return {name: loss * scale for name, loss in losses.items()}
+
+    def predict_by_feat(self,
+                        cls_scores: Sequence[Tensor],
+                        bbox_preds: Sequence[Tensor],
+                        bbox_dist_preds: Optional[Sequence[Tensor]] = None,
+                        batch_img_metas: Optional[Sequence[dict]] = None,
+                        cfg: Optional[ConfigType] = None,
+                        rescale: bool = True,
+                        with_nms: bool = True) -> List[InstanceData]:
+        """Turn what :meth:`forward` returns into detections.
+
+        Args:
+            cls_scores (Sequence[Tensor]): Class logits of each level, (B, num_classes, H_l, W_l).
+            bbox_preds (Sequence[Tensor]): Of each level the logits of the box distributions,
+                (B, 4 * reg_max, H_l, W_l), or the distances to the sides in strides, (B, 4, H_l, W_l).
+            bbox_dist_preds (Sequence[Tensor], optional): Third output in training, not used. Defaults to None.
+            batch_img_metas (Sequence[dict], optional): ``ori_shape``, ``scale_factor`` and, of letterboxed images,
+                ``pad_param`` of each image. Defaults to None.
+            cfg (:obj:`ConfigDict` or dict, optional): Settings; defaults to None, the head's ``test_cfg``.
+            rescale (bool): Map the boxes back to the original image. Defaults to True.
+            with_nms (bool): Suppress overlapping boxes and keep ``max_per_img``. Defaults to True.
+
+        Returns:
+            list[InstanceData]: ``bboxes`` (K, 4), ``scores`` (K,) and ``labels`` (K,) of each image by descending
+            score, in float32; boxes cut at the borders of the original image.
+        """
+        cfg = self.test_cfg if cfg is None else cfg
+        select = select_detections if with_nms else filter_detections
+        priors = self._priors(cls_scores)
+        results = []
+        for image, (masks, meta) in enumerate(zip(self._candidates(cls_scores, cfg), batch_img_metas)):
+            places = [mask.nonzero()[:, 0] for mask in masks]
+            distances = self._decode_distances(_gather(bbox_preds, image, places))
+            points = torch.cat([level[place] for level, place in zip(priors, places)])
+            boxes = self.bbox_coder.decode(points[None, :, :2], distances[None], points[:, 2])[0]
+            if rescale:
+                boxes = to_original_scale(boxes, meta)
+            detections = select(boxes, _gather(cls_scores, image, places).sigmoid(), cfg)
+            detections.bboxes = clip_to_image(detections.bboxes, meta)
+            results.append(detections)
+        return results
+
+    def _candidates(self, cls_scores: Sequence[Tensor], cfg: ConfigType) -> List[Tuple[Tensor, ...]]:
+        """Of each image and level a mask (H_l * W_l,) of the positions that may pass the threshold and ``nms_pre``."""
+        best = torch.cat([level.amax(1).flatten(1).float() for level in cls_scores], 1).sigmoid()
+        mask = best > cfg.get('score_thr', -1)
+        most = cfg.get('nms_pre', 100000)
+        if most < best.shape[1]:
+            mask &= best >= best.topk(most).values[:, -1:]
+        sizes = [level.shape[2] * level.shape[3] for level in cls_scores]
+        return [image.split(sizes) for image in mask]
+
+    def _priors(self, levels: Sequence[Tensor]) -> List[Tensor]:
+        """Rows x, y, stride, stride of the positions of each level, kept for inputs of the same size."""
+        sizes, device = [level.shape[2:] for level in levels], levels[0].device
+        kept_for, priors = self._kept_priors
+        if kept_for != (sizes, device):
+            priors = self.prior_generator.grid_priors(sizes, device=device, with_stride=True)
+            self._kept_priors = (sizes, device), priors  # in one step, since other threads may predict too
+        return priors
+
+    def _decode_distances(self, predicted: Tensor) -> Tensor:
+        """Expected distances to the sides, (K, 4), of distributions (K, 4 * reg_max) or of distances (K, 4)."""
+        if predicted.shape[1] == 4:
+            return predicted
+        # A product of matrices would run in half precision under autocast.
+        return (predicted.unflatten(1, (4, -1)).softmax(2) * self.head_module.proj.float()).sum(2)
+
+
+def _scale_to_all_processes(assigned_scores_sum: Tensor, num_images: int) -> Tensor:
+    """Factor from ``images / scores`` of this process to that of all; no process divides by less than one."""
+    own = torch.stack([assigned_scores_sum.detach(), assigned_scores_sum.new_tensor(num_images)])
+    total = own.clone()
+    all_reduce(total, 'sum')
+    return (total[1] / total[0].clamp(min=1)) * (own[0].clamp(min=1) / own[1])
+
+
+def _gather(levels: Sequence[Tensor], image: int, places: Sequence[Tensor]) -> Tensor:
+    """Values of an image at chosen positions of maps (B, C, H_l, W_l); (K, C) in float32."""
+    rows = [level[image].flatten(1).t().index_select(0, place) for level, place in zip(levels, places)]
+    return torch.cat([part.float() for part in rows])

@@ -7,7 +7,7 @@ from exported_models import TEST_CFG, write_onnx, write_onnx_with_nms
 from tiny_training import write_tiny_training
 
 from mmseam.apis.testing import load_test_config
-from mmseam.inference.exported_model_options import set_exported_model
+from mmseam.inference.exported_detector import set_exported_model
 from mmseam.utils.config import ConfigError, load_config
 
 pytest.importorskip('onnx')
