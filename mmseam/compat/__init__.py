@@ -11,7 +11,7 @@ def prepare_host() -> None:
         HostVersionError: A host package is missing or of a version that does not work.
     """
     check_host_versions()
-    # Imported late: they need what the line above has just found to be there.
+    # Here, since they import hosts: a missing one is named by the check, not by an ImportError.
     from .mmcv_ext import offer_stand_in
     from .safe_checkpoints import allow_mmengine_checkpoints
     offer_stand_in()

@@ -6,6 +6,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
 
+from mmseam.registry import DATASETS
 from mmseam.utils.config import innermost_dataset
 from mmseam.version import __version__
 
@@ -180,7 +181,6 @@ def _classes(cfg: Config, checkpoint_meta: Mapping[str, Any]) -> Tuple[str, ...]
 
 
 def _classes_of_dataset(cfg: Config) -> Optional[Sequence[str]]:
-    from mmseam.registry import DATASETS
     dataset = _test_dataset(cfg)
     names = (dataset.get('metainfo') or {}).get('classes')
     if names or 'type' not in dataset:

@@ -16,7 +16,7 @@ def torchvision_ops(device_type: str) -> Optional[ModuleType]:
         device_type (str): ``torch.device.type``.
     """
     try:
-        from torchvision import ops
+        from torchvision import ops  # optional, and it may be there but not load
         ops.nms(torch.zeros(1, 4, device=device_type), torch.zeros(1, device=device_type), 0.5)
     except Exception:  # missing: ImportError; built for another torch: RuntimeError, OSError, AttributeError, …
         return None

@@ -3,6 +3,8 @@ import csv
 from pathlib import Path
 from typing import Dict, List, Optional
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -70,9 +72,6 @@ def draw_learning_curve(rows: List[Dict[str, float]], path: Path) -> None:
         rows (list[dict]): Rows with ``epoch``, losses (``loss…``) and metrics (``…/…``); missing values are skipped.
         path (Path): PNG file to write.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     names = list(dict.fromkeys(name for row in rows for name in row))
     panels = {'loss': [name for name in names if name.startswith('loss')]}
     for name in main_metrics(names):

@@ -5,6 +5,7 @@ from typing import Optional
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from tqdm import tqdm
 
 from mmseam.registry import HOOKS
 
@@ -20,7 +21,6 @@ class ProgressBarHook(Hook):
         """Open the line."""
         if not is_main_process():
             return
-        from tqdm import tqdm
         self.bar = tqdm(
             total=runner.max_iters,
             initial=runner.iter,
