@@ -40,6 +40,7 @@ def main() -> None:
     import mmseam  # noqa: F401, I001  (before any host package)
     from mmengine.evaluator import DumpResults
     from mmengine.runner import Runner
+    from mmseam.compat.safe_checkpoints import CheckpointFileError
     from mmseam.inference.backends import ExportedModelError
     from mmseam.registry import RUNNERS
     from mmseam.utils.checkpoint_match import CheckpointMismatchError
@@ -52,7 +53,7 @@ def main() -> None:
         if args.out:
             runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
         metrics = runner.test()
-    except (ConfigError, CheckpointMismatchError, ExportedModelError, FileNotFoundError) as error:
+    except (CheckpointFileError, CheckpointMismatchError, ConfigError, ExportedModelError, FileNotFoundError) as error:
         raise SystemExit(f'error: {error}') from None
     if args.benchmark:
         from mmseam.analysis.benchmark.measure import benchmark

@@ -30,6 +30,7 @@ def main() -> None:
 
     import mmseam  # noqa: F401, I001  (before any host package)
     from mmengine.runner import Runner
+    from mmseam.compat.safe_checkpoints import CheckpointFileError
     from mmseam.registry import RUNNERS
     from mmseam.apis import training as training_options
     from mmseam.analysis.check_config import check_config
@@ -48,7 +49,7 @@ def main() -> None:
         set_launcher(cfg, args.launcher, args.local_rank)
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
         runner.train()
-    except (ConfigError, CheckpointMismatchError, FileNotFoundError) as error:
+    except (CheckpointFileError, CheckpointMismatchError, ConfigError, FileNotFoundError) as error:
         raise SystemExit(f'error: {error}') from None
 
 

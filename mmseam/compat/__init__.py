@@ -13,6 +13,6 @@ def prepare_host() -> None:
     check_host_versions()
     # Here, since they import hosts: a missing one is named by the check, not by an ImportError.
     from .mmcv_ext import offer_stand_in
-    from .safe_checkpoints import allow_mmengine_checkpoints
+    from .safe_checkpoints import protect_checkpoint_loaders
     offer_stand_in()
-    allow_mmengine_checkpoints()
+    protect_checkpoint_loaders()

@@ -1,74 +1,188 @@
-"""Lets checkpoints written by MMEngine load and resume with ``weights_only=True``.
+"""Reads MMEngine's checkpoints without ``torch.load``, so that no checkpoint runs code on any version of PyTorch.
 
-Reason: since 2.6, ``torch.load`` refuses what is not on its list of safe names, and MMEngine 0.10 stores its log
-history (``HistoryBuffer``: NumPy arrays and references to four methods) in every checkpoint.
-Dies with: an MMEngine that stores plain numbers, or registers its own classes.
+Reason: below 2.6, the ``torch.load`` in MMEngine's loaders executes the pickle of the checkpoint. From 2.6 on it
+refuses the checkpoints that MMEngine 0.10 itself writes, because of their log history (``HistoryBuffer``); to put its
+names on PyTorch's list of safe ones would change what ``numpy.ndarray`` or ``getattr`` mean for the whole process.
+Can be removed with an MMEngine that stores plain numbers and passes ``weights_only=True``.
 
-PyTorch's advice, to put the refused names on the list, would undo the safety: ``getattr`` reaches everything, and
-``numpy.ndarray`` and ``numpy.dtype`` with free arguments make object arrays out of raw bytes, that is, forged pointers.
-Here each name stands for a function of ours that does only what MMEngine's checkpoints need.
+MMEngine's loaders stay as they are, ``torch.load`` is replaced for them alone. ``mmengine.runner`` takes a second to
+import, so the replacement waits until somebody imports it.
 """
-import pickle
-from typing import Any, Callable, List, Tuple
+import os
+import sys
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import IO, Any, Callable, Dict, Optional, Sequence, Union
 
 import numpy as np
 import torch
 from mmengine.logging.history_buffer import HistoryBuffer
+from torch import Tensor
 
-__all__ = ['allow_mmengine_checkpoints']
+from mmseam.utils.pickled_arrays import ITEM_SIZES, TensorRecord, TensorUnpickler, torch_names
+from mmseam.utils.restricted_unpickler import Name, RestrictedPickleError, UnsafePickleError, check_tree, name_table
+from mmseam.utils.torch_file import read_torch_file
 
-_DTYPES = tuple(np.dtype(code) for code in '?bBhHiIlLqQefd')
+__all__ = ['CheckpointFileError', 'load_checkpoint_file', 'protect_checkpoint_loaders']
+
+_LOADERS = 'mmengine.runner.checkpoint'
+_STATISTICS = ('min', 'max', 'current', 'mean')
+_ONE_CYCLE = 'mmengine.optim.scheduler.param_scheduler.OneCycleParamScheduler'
 
 
-def allow_mmengine_checkpoints() -> None:
-    """Put the names in MMEngine's checkpoints on PyTorch's safe list; nothing below 2.6, where no list is asked."""
-    if tuple(int(number) for number in torch.__version__.split('.')[:2]) >= (2, 6):
-        torch.serialization.add_safe_globals(_safe_names())
+class CheckpointFileError(ValueError):
+    """A checkpoint that is damaged or asks for code; the message names the file."""
 
 
-def _safe_names() -> List[Tuple[Callable, str]]:
-    """Pairs of what a name in a checkpoint stands for, and the name."""
-    names = [
-        (HistoryBuffer, 'mmengine.logging.history_buffer.HistoryBuffer'),
-        (_one_cycle_scheduler, 'mmengine.optim.scheduler.param_scheduler.OneCycleParamScheduler'),
-        (_get_method, 'builtins.getattr'),
-        (_plain_dtype, 'numpy.dtype'),
-        (_empty_array, 'numpy.ndarray'),
-    ]
-    for module in ('numpy.core.multiarray', 'numpy._core.multiarray'):  # NumPy 1, NumPy 2
-        names += [(_empty_array, f'{module}._reconstruct'), (_scalar, f'{module}.scalar')]
-    # These classes must be listed for their state to be restored; without a dot, no checkpoint can spell the names.
-    return names + [(kind, kind.__name__) for kind in {np.ndarray, *map(type, _DTYPES)}]
+def load_checkpoint_file(file: Union[str, os.PathLike, IO[bytes]], map_location: Any = None, **_: Any) -> Any:
+    """Load a checkpoint in the place of ``torch.load``.
+
+    Args:
+        file (str or PathLike or IO[bytes]): Path of the checkpoint, or an open file.
+        map_location (Any, optional): Ignored, part of the signature of ``torch.load``. Defaults to None.
+
+    Returns:
+        Any: The content, its tensors on the CPU: what loads a state dict copies them to where they belong.
+
+    Raises:
+        CheckpointFileError: The file is damaged, or asks for other code than MMEngine's checkpoints need.
+    """
+    if not hasattr(file, 'read'):
+        with open(file, 'rb') as opened:
+            return load_checkpoint_file(opened, map_location)
+    unpickler = type('CheckpointUnpickler', (TensorUnpickler, ), dict(names=_names(_TensorMaker())))
+    try:
+        content = read_torch_file(file, unpickler)
+        check_tree(content)
+        return _checked(content)
+    except RestrictedPickleError as error:
+        raise CheckpointFileError(f'{getattr(file, "name", "the checkpoint")}: {error}') from error
+
+
+def _checked(content: Any) -> Any:
+    """Refuse a checkpoint whose parts are not what their readers take them for."""
+    if not isinstance(content, dict):
+        return content
+    meta = content.get('meta') or {}
+    dataset_meta = meta.get('dataset_meta') or {} if isinstance(meta, dict) else {}
+    parts = [meta, dataset_meta, content.get('state_dict', {})]
+    if not all(isinstance(part, dict) and all(type(key) is str for key in part) for part in parts):
+        raise RestrictedPickleError('damaged: its meta or state_dict is no dict of texts')
+    # The config that checkpoints of MMCV hold as text. MMEngine would execute it to learn a number of GPUs.
+    meta.pop('config', None)
+    return content
+
+
+class _TensorMaker:
+    """Makes tensors; those that shared their numbers when they were saved share them again."""
+
+    def __init__(self) -> None:
+        self._storages: Dict[str, torch.UntypedStorage] = {}
+
+    def __call__(self, record: TensorRecord) -> Tensor:
+        storage = record.storage
+        dtype = getattr(torch, storage.dtype)
+        if not storage.numel:
+            return torch.empty(record.size, dtype=dtype)
+        if storage.key not in self._storages:
+            self._storages[storage.key] = torch.frombuffer(storage.data, dtype=dtype).untyped_storage()
+        numbers = self._storages[storage.key]
+        return torch.empty(0, dtype=dtype).set_(numbers, record.offset, record.size, record.stride)
+
+
+def _names(make_tensor: Callable[[TensorRecord], Tensor]) -> dict:
+    return {
+        **TensorUnpickler.names,
+        **torch_names(make_tensor),
+        **{('torch', dtype): getattr(torch, dtype) for dtype in ITEM_SIZES},
+        **_MMENGINE_NAMES,
+    }
 
 
 def _get_method(owner: Any, name: str) -> Callable:
     """What ``getattr`` may fetch: the statistics of a log history, the curves of the one-cycle schedule."""
-    if owner is HistoryBuffer and name in ('min', 'max', 'current', 'mean'):
+    source = owner.source if type(owner) is Name else ''
+    if source.endswith('.HistoryBuffer') and name in _STATISTICS:
         return getattr(HistoryBuffer, name)
-    if owner is _one_cycle_scheduler and name in ('_annealing_cos', '_annealing_linear'):
-        from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
+    if source == _ONE_CYCLE and name in ('_annealing_cos', '_annealing_linear'):
+        from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler  # takes a second
         return getattr(OneCycleParamScheduler, name)
-    raise pickle.UnpicklingError(f'the checkpoint asks for the attribute {name!r} of {owner!r}, which no checkpoint '
-                                 'written by MMEngine does: it is damaged or made to run code')
+    raise UnsafePickleError(f'it asks for the attribute {str(name)[:50]!r}, which no checkpoint written by MMEngine '
+                            'does: it is damaged or made to run code')
 
 
-def _one_cycle_scheduler() -> None:
-    """Stands for a class that takes a second to import, which checkpoints name only to fetch its curve."""
-    raise pickle.UnpicklingError('the checkpoint calls OneCycleParamScheduler, which no checkpoint of MMEngine does')
+def _set_history(history: HistoryBuffer, state: Any) -> None:
+    """Restore the numbers; the statistics belong to the class, where no file may replace them."""
+    state = {name: state[name] for name in ('max_length', '_log_history', '_count_history')}
+    if [type(value) for value in state.values()] != [int, np.ndarray, np.ndarray]:
+        raise RestrictedPickleError('damaged: a log history')
+    history.__dict__.update(state)
+    history._set_default_statistics()
 
 
-def _plain_dtype(code: Any, align: bool = False, copy: bool = False) -> np.dtype:
-    """A dtype of plain numbers, and NumPy's own object of it, whose state NumPy does not let a pickle change."""
-    for dtype in _DTYPES:
-        if code == dtype.str[1:]:
-            return np.dtype(dtype.type)
-    raise pickle.UnpicklingError(f'the checkpoint holds an array of dtype {code!r}, not of plain numbers')
+def _set_metadata(state_dict: dict, attributes: Any) -> None:
+    """Versions of the layers, which PyTorch hangs on a state dict."""
+    if isinstance(attributes, dict) and isinstance(attributes.get('_metadata'), dict):
+        state_dict._metadata = attributes['_metadata']
 
 
-def _empty_array(*args: Any) -> np.ndarray:
-    """An array whose contents follow, as its state."""
-    return np.empty(0)
+_MMENGINE_NAMES = name_table({
+    'collections.OrderedDict': (TensorUnpickler.names['collections', 'OrderedDict'].call, _set_metadata),
+    'mmengine.logging.history_buffer.HistoryBuffer': (lambda: HistoryBuffer.__new__(HistoryBuffer), _set_history),
+    _ONE_CYCLE: (),
+    'builtins.getattr': (_get_method, ),
+    '__builtin__.getattr': (_get_method, ),
+})
 
 
-def _scalar(dtype: np.dtype, data: bytes) -> Any:
-    return np.frombuffer(data, dtype=dtype, count=1)[0]
+class _TorchForLoaders:
+    """``torch`` as MMEngine's loaders see it."""
+
+    load = staticmethod(load_checkpoint_file)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(torch, name)
+
+
+def _load_url(url: str, model_dir: Optional[str] = None, map_location: Any = None, progress: bool = True,
+              **_: Any) -> Any:
+    """Download once, as ``torch.hub.load_state_dict_from_url`` does, and load."""
+    folder = model_dir or os.path.join(torch.hub.get_dir(), 'checkpoints')
+    path = os.path.join(folder, os.path.basename(url.partition('?')[0]))
+    if not os.path.exists(path):
+        os.makedirs(folder, exist_ok=True)
+        torch.hub.download_url_to_file(url, path, progress=progress)
+    return load_checkpoint_file(path, map_location)
+
+
+def _protect(loaders: ModuleType) -> None:
+    loaders.torch, loaders.load_url = _TorchForLoaders(), _load_url
+
+
+class _ProtectOnImport(MetaPathFinder):
+    """Protects MMEngine's loaders when they are imported."""
+
+    def find_spec(self, name: str, path: Optional[Sequence[str]], target: Any = None) -> Optional[ModuleSpec]:
+        if name != _LOADERS:
+            return None
+        others = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self)
+        spec = next(filter(None, others), None)
+        if spec is None:
+            return None
+        execute = spec.loader.exec_module
+
+        def execute_and_protect(module: ModuleType) -> None:
+            execute(module)
+            _protect(module)
+
+        spec.loader.exec_module = execute_and_protect
+        return spec
+
+
+def protect_checkpoint_loaders() -> None:
+    """Make MMEngine's checkpoint loaders, and nothing else in the process, load safely."""
+    if _LOADERS in sys.modules:
+        _protect(sys.modules[_LOADERS])
+    else:
+        sys.meta_path.insert(0, _ProtectOnImport())

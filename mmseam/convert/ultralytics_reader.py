@@ -1,24 +1,29 @@
 """Reading of Ultralytics checkpoints without Ultralytics, and without running code of the file."""
-import io
-import pickle
-import zipfile
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any, Dict, Iterator, Tuple, Union
 
+import numpy as np
 import torch
 
-from .errors import CheckpointError
-from .restricted_unpickler import RestrictedUnpickler, Stub, TensorRecord
+from mmseam.utils.pickled_arrays import TensorRecord
+from mmseam.utils.restricted_unpickler import RestrictedPickleError, UnsafePickleError
+from mmseam.utils.torch_file import read_torch_file
+
+from .errors import CheckpointError, UnsafeCheckpointError
+from .ultralytics_pickle import Stub, UltralyticsUnpickler
 
 _TASKS = {
     'DetectionModel': 'detect', 'SegmentationModel': 'segment', 'PoseModel': 'pose', 'OBBModel': 'obb',
     'ClassificationModel': 'classify',
 }
 
-# What a pickle of odd bytes, or a tree of odd objects, ends in.
-_DAMAGE = (pickle.UnpicklingError, ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, RuntimeError,
-           TypeError, ValueError)
+_MAX_MODULES = 100_000
+_MAX_TEXT = 1000
+
+# What a tree of odd objects ends in.
+_DAMAGE = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -79,80 +84,35 @@ def read_ultralytics_checkpoint(path: Union[str, Path]) -> UltralyticsCheckpoint
     if not path.is_file():
         raise FileNotFoundError(f'{path}: no such checkpoint file')
     try:
-        with zipfile.ZipFile(path) as archive:
-            return _read(path, _Archive(archive))
-    except CheckpointError as error:
-        raise type(error)(f'{path}: {error}') from error
+        with path.open('rb') as file:
+            return _read(path, read_torch_file(file, UltralyticsUnpickler))
+    except UnsafePickleError as error:
+        raise UnsafeCheckpointError(f'{path}: {error}') from error
+    except (CheckpointError, RestrictedPickleError) as error:
+        raise CheckpointError(f'{path}: {error}') from error
     except _DAMAGE as error:
-        raise CheckpointError(f"{path}: damaged, or not laid out as Ultralytics' files are ({error!r})") from error
-    except zipfile.BadZipFile as error:
-        raise CheckpointError(
-            f'{path}: not a zip-format PyTorch checkpoint ({error}). If it is a download, it may be incomplete; if it '
-            'was written by torch < 1.6, load and save it again where you trust it') from error
+        raise CheckpointError(f"{path}: damaged, or not laid out as Ultralytics' files are "
+                              f'({type(error).__name__}: {str(error)[:200]})') from error
 
 
-class _Archive:
-    """The members of a torch checkpoint's zip."""
-
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        pickles = [name for name in archive.namelist() if name.count('/') == 1 and name.endswith('/data.pkl')]
-        if len(pickles) != 1:
-            raise CheckpointError('a zip file, but not one that torch.save wrote (no data.pkl)')
-        self._zip, self._root = archive, pickles[0][:-len('data.pkl')]
-        if f'{self._root}byteorder' in archive.namelist() and self._bytes('byteorder') != b'little':
-            raise CheckpointError('written on a big-endian machine, which is not supported')
-
-    def _bytes(self, member: str) -> bytes:
-        try:
-            info = self._zip.getinfo(self._root + member)
-        except KeyError as error:
-            raise CheckpointError(f'damaged: {member} is missing in the archive') from error
-        if info.compress_type != zipfile.ZIP_STORED:  # torch never compresses; a bomb would
-            raise CheckpointError(f'{member} is compressed, which torch.save never does')
-        return self._zip.read(info)
-
-    def unpickle(self) -> Any:
-        return RestrictedUnpickler(io.BytesIO(self._bytes('data.pkl'))).load()
-
-    def tensor(self, record: TensorRecord) -> torch.Tensor:
-        """Read one tensor as a contiguous copy; floating point becomes float32."""
-        storage, count = record.storage, 1
-        for side in record.size:
-            count *= side
-        data = bytearray(self._bytes(f'data/{storage.key}'))
-        itemsize = torch.empty((), dtype=storage.dtype).element_size()
-        if len(data) != storage.numel * itemsize or count > storage.numel:
-            raise CheckpointError(f'damaged: data/{storage.key} has {len(data)} bytes, not what its tensors need')
-        if not count:
-            return torch.empty(record.size)
-        flat = torch.frombuffer(data, dtype=storage.dtype)
-        try:
-            view = flat.as_strided(record.size, record.stride, record.offset)
-        except RuntimeError as error:
-            raise CheckpointError(f'damaged: a tensor reaches outside data/{storage.key}') from error
-        dtype = torch.float32 if storage.dtype.is_floating_point else storage.dtype
-        return view.to(dtype, copy=True, memory_format=torch.contiguous_format)
-
-
-def _read(path: Path, archive: _Archive) -> UltralyticsCheckpoint:
-    content = archive.unpickle()
+def _read(path: Path, content: Any) -> UltralyticsCheckpoint:
     model = _model(content)
     layers = model.state.get('_modules', {}).get('model')
     if not isinstance(layers, Stub):
         raise CheckpointError(f'its model, a {model.source}, has no list of layers: not an Ultralytics YOLO')
     return UltralyticsCheckpoint(
         path=path,
-        state_dict={name: archive.tensor(record) for name, record in _tensors(model)},
+        state_dict=_state_dict(model, 4 * path.stat().st_size),
         layers=tuple(layer.class_name for layer in _children(layers).values()),
         names=_class_names(model),
-        strides=_strides(model, archive),
+        strides=_strides(model),
         task=_TASKS.get(model.class_name, model.class_name),
         train_args=_plain_values(content.get('train_args')),
         train_metrics=_plain_values(content.get('train_metrics')),
         epoch=_epoch(content.get('epoch')),
-        date=str(content.get('date') or ''),
-        version=str(content.get('version') or ''),
-        license=str(content.get('license') or ''))
+        date=_text(content.get('date')),
+        version=_text(content.get('version')),
+        license=_text(content.get('license')))
 
 
 def _model(content: Any) -> Stub:
@@ -170,18 +130,44 @@ def _model(content: Any) -> Stub:
 
 def _children(module: Stub) -> Dict[str, Stub]:
     children = module.state.get('_modules') or {}
-    return {str(name): child for name, child in dict(children).items() if isinstance(child, Stub)}
+    return {_text(name): child for name, child in children.items() if isinstance(child, Stub)}
 
 
-def _tensors(module: Stub, prefix: str = '') -> Iterator[Tuple[str, TensorRecord]]:
+def _state_dict(model: Stub, max_bytes: int) -> Dict[str, torch.Tensor]:
+    """Copy all tensors; tensors that share their numbers are copied too, within reason."""
+    state_dict = {}
+    for name, record in _tensors(model, count(1)):
+        state_dict[name] = _tensor(record)
+        max_bytes -= state_dict[name].nbytes
+        if max_bytes < 0:
+            raise CheckpointError('its tensors are together several times as large as the file')
+    return state_dict
+
+
+def _tensor(record: TensorRecord) -> torch.Tensor:
+    """Copy one tensor; floating point becomes float32."""
+    storage = record.storage
+    if record.numel > storage.numel:
+        raise CheckpointError(f'damaged: data/{storage.key} has {storage.num_bytes} bytes, not what its tensors need')
+    if not record.numel:
+        return torch.empty(record.size)
+    flat = torch.frombuffer(storage.data, dtype=getattr(torch, storage.dtype))
+    view = flat.as_strided(record.size, record.stride, record.offset)
+    dtype = torch.float32 if view.dtype.is_floating_point else view.dtype
+    return view.to(dtype, copy=True, memory_format=torch.contiguous_format)
+
+
+def _tensors(module: Stub, counter: Iterator[int], prefix: str = '') -> Iterator[Tuple[str, TensorRecord]]:
     """Walk a tree of stubs in the order of ``torch.nn.Module.state_dict``."""
+    if next(counter) > _MAX_MODULES:
+        raise CheckpointError(f'more than {_MAX_MODULES} layers')
     transient = module.state.get('_non_persistent_buffers_set') or ()
     own = {**(module.state.get('_parameters') or {}), **(module.state.get('_buffers') or {})}
     for name, record in own.items():
         if isinstance(record, TensorRecord) and name not in transient:
             yield f'{prefix}{name}', record
     for name, child in _children(module).items():
-        yield from _tensors(child, f'{prefix}{name}.')
+        yield from _tensors(child, counter, f'{prefix}{name}.')
 
 
 def _class_names(model: Stub) -> Tuple[str, ...]:
@@ -190,16 +176,20 @@ def _class_names(model: Stub) -> Tuple[str, ...]:
         names = [names[index] for index in sorted(names, key=int)]
     if not isinstance(names, (list, tuple)) or not names:
         raise CheckpointError('its model has no class names')
-    return tuple(str(name) for name in names)
+    return tuple(map(_text, names))
 
 
-def _strides(model: Stub, archive: _Archive) -> Tuple[float, ...]:
+def _strides(model: Stub) -> Tuple[float, ...]:
     record = model.state.get('stride')
-    return tuple(archive.tensor(record).flatten().tolist()) if isinstance(record, TensorRecord) else ()
+    return tuple(_tensor(record).flatten().tolist()) if isinstance(record, TensorRecord) else ()
+
+
+def _text(value: Any) -> str:
+    return str(value)[:_MAX_TEXT] if isinstance(value, (str, int, float)) else ''
 
 
 def _epoch(value: Any) -> int:
-    return value if isinstance(value, int) else -1
+    return value if type(value) is int else -1
 
 
 def _plain_values(values: Any) -> Dict[str, Any]:
@@ -208,4 +198,5 @@ def _plain_values(values: Any) -> Dict[str, Any]:
         values = values.state
     if not isinstance(values, dict):
         return {}
-    return {str(key): value for key, value in values.items() if value is None or isinstance(value, (str, int, float))}
+    plain = {_text(key): value.item() if isinstance(value, np.generic) else value for key, value in values.items()}
+    return {key: value for key, value in plain.items() if value is None or isinstance(value, (str, int, float))}

@@ -169,8 +169,10 @@ def check_checkpoint_file(path: Union[str, Path]) -> None:
 
 def _is_of_ultralytics(path: Union[str, Path]) -> bool:
     """Whether the pickle asks for a class of Ultralytics; it is searched as bytes, not loaded."""
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        pickles = [name for name in archive.namelist() if name.endswith('data.pkl')]
-        return any(_CLASS_OF_ULTRALYTICS.search(archive.read(name)) for name in pickles)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            stored = (info for info in archive.infolist() if info.compress_type == zipfile.ZIP_STORED)
+            data = next((archive.read(info) for info in stored if info.filename.endswith('/data.pkl')), b'')
+            return bool(_CLASS_OF_ULTRALYTICS.search(data))
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError):
+        return False  # whoever loads it says what is wrong with it

@@ -208,7 +208,7 @@ def test_tool_reports_bad_input_in_one_line(tmp_path):
     (tmp_path / 'odd.pt').write_bytes(b'no checkpoint')
     done = _run_tool(tmp_path / 'odd.pt', tmp_path / 'out.pth')
     assert done.returncode == 1
-    assert done.stderr.strip().splitlines()[-1].startswith(f'error: {tmp_path / "odd.pt"}: not a zip-format')
+    assert done.stderr.strip().splitlines()[-1].startswith(f'error: {tmp_path / "odd.pt"}: not a file that torch.save')
     assert 'Traceback' not in done.stderr
 
 

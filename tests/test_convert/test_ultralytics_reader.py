@@ -110,9 +110,9 @@ def _bytes_of(content):
 
 
 @pytest.mark.parametrize(('data', 'message'), [
-    (b'', 'not a zip-format PyTorch checkpoint'),
-    (b'<html>404</html>', 'not a zip-format PyTorch checkpoint'),
-    (pickle.dumps({'model': 1}), 'not a zip-format PyTorch checkpoint'),
+    (b'', 'not a file that torch.save wrote'),
+    (b'<html>404</html>', 'not a file that torch.save wrote'),
+    (pickle.dumps({'model': 1}), 'not a file that torch.save wrote'),
     (_bytes_of(nn.Linear(2, 2).state_dict()), 'a bare state dict'),
     (_bytes_of({}), "no module under 'model'"),
     (_bytes_of(dict(model=dict(a=1))), "no module under 'model'"),
@@ -136,7 +136,7 @@ def test_incomplete_download(tmp_path, yolo11n_file):
     data = yolo11n_file.read_bytes()
     path = tmp_path / 'half.pt'
     path.write_bytes(data[:len(data) // 2])
-    with pytest.raises(CheckpointError, match=r'half\.pt: not a zip-format .* incomplete'):
+    with pytest.raises(CheckpointError, match=r'half\.pt: not a file that torch\.save wrote.* incomplete'):
         read_ultralytics_checkpoint(path)
 
 

@@ -1,48 +1,53 @@
 """Reads pickles of MMEngine's ``DumpResults`` without running what they name.
 
-A pickle can call anything, and results come from strangers. So only the few constructors that dumped tensors and arrays
-need are allowed; any other name is an error. Tensor storages inside go through ``torch.load(weights_only=True)``: this
-is the one place of the evaluation that needs PyTorch, and only for files that cannot exist without it.
+Results come from strangers. Only plain containers, numbers, text, arrays and tensors are read; tensors become arrays,
+so that PyTorch is not needed.
 """
 import io
-import pickle
 from pathlib import Path
 from typing import Any, Union
 
-_ALLOWED = {
-    ('collections', 'OrderedDict'),
-    ('torch', 'Size'),
-    ('torch._utils', '_rebuild_tensor_v2'),
-    *((f'numpy.{core}.multiarray', name) for core in ('core', '_core') for name in ('_reconstruct', 'scalar')),
-    *((f'numpy.{core}.numeric', '_frombuffer') for core in ('core', '_core')),
-    ('numpy', 'ndarray'),
-    ('numpy', 'dtype'),
-}
+import numpy as np
+
+from mmseam.utils.pickled_arrays import NUMPY_NAMES, Storage, TensorRecord, TensorUnpickler, torch_names
+from mmseam.utils.restricted_unpickler import (
+    PLAIN_NAMES,
+    RestrictedPickleError,
+    RestrictedUnpickler,
+    check_tree,
+    name_table,
+)
+from mmseam.utils.torch_file import read_legacy_file
+
+from .result_folder import ResultsFormatError
 
 
-class _ResultsUnpickler(pickle.Unpickler):
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in _REPLACED:
-            return _REPLACED[module, name]
-        if (module, name) in _ALLOWED:
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f'it names {module}.{name}, which results of detections do not need')
-
-
-def _load_storage(content: bytes) -> Any:
-    import torch
-    return torch.load(io.BytesIO(content), map_location='cpu', weights_only=True)
-
-
-def _encode_latin1(text: str, encoding: str) -> bytes:
-    if encoding != 'latin1':
-        raise pickle.UnpicklingError(f'it encodes bytes as {encoding!r}')
-    return text.encode('latin1')
+def _to_array(record: TensorRecord) -> np.ndarray:
+    storage = record.storage
+    if record.numel > storage.numel:
+        raise RestrictedPickleError('a tensor with more numbers than the file holds')
+    if not record.numel:
+        return np.empty(record.size)
+    if storage.dtype == 'bfloat16':  # the upper half of a float32
+        flat = (np.frombuffer(storage.data, np.uint16).astype(np.uint32) << 16).view(np.float32)
+    else:
+        flat = np.frombuffer(storage.data, storage.dtype)
+    strides = [step * flat.itemsize for step in record.stride]
+    return np.lib.stride_tricks.as_strided(flat[record.offset:], record.size, strides).copy()
 
 
-# How tensors and, in old protocols, bytes are written; the originals can do more than that.
-_REPLACED = {('torch.storage', '_load_from_bytes'): _load_storage, ('_codecs', 'encode'): _encode_latin1}
+def _read_storage(content: Any) -> Storage:
+    """A tensor's numbers: a small file of ``torch.save`` inside the pickle."""
+    storage = read_legacy_file(io.BytesIO(content), TensorUnpickler)
+    if type(storage) is not Storage:
+        raise RestrictedPickleError('the numbers of a tensor are something else')
+    return storage
+
+
+class _ResultsUnpickler(RestrictedUnpickler):
+
+    names = {**PLAIN_NAMES, **NUMPY_NAMES, **torch_names(_to_array),
+             **name_table({'torch.storage._load_from_bytes': (_read_storage, )})}
 
 
 def load_results_pickle(path: Union[str, Path]) -> Any:
@@ -52,15 +57,17 @@ def load_results_pickle(path: Union[str, Path]) -> Any:
         path (str or Path): ``.pkl`` file written by ``mmengine.evaluator.DumpResults`` (``tools/test.py --out``).
 
     Returns:
-        Any: The content.
+        Any: The content; tensors as arrays.
 
     Raises:
-        ValueError: If the file is no pickle, or names anything but the constructors of arrays and tensors.
+        ResultsFormatError: If the file is no pickle, names anything but the constructors of arrays and tensors, or
+            holds itself; the message names the file.
     """
     with open(path, 'rb') as file:
         try:
-            return _ResultsUnpickler(file).load()
-        except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError, KeyError, TypeError,
-                ValueError) as error:
-            raise ValueError(f'{path}: {error}. Only detections of a trusted form are read from a pickle; give a '
-                             'result folder or a json file instead') from error
+            content = _ResultsUnpickler(file).load()
+            check_tree(content)
+        except RestrictedPickleError as error:
+            raise ResultsFormatError(f'{path}: {error}. Only detections of a trusted form are read from a '
+                                     'pickle; give a result folder or a json file instead') from error
+    return content
