@@ -123,7 +123,7 @@ class YOLO11CSPDarknet(BaseBackbone):
         return stage
 
     def make_stage_plugins(self, plugins: List[dict], stage_idx: int, setting: list) -> List[nn.Module]:
-        """Build the plugins of a stage with the channels that the stage really puts out.
+        """Build the plugins of a stage with the actual output channels of that stage.
 
         mmyolo's own method computes ``int(setting[1] * widen_factor)``, which is neither rounded as the layers are
         nor the output of a stage whose stride-2 convolution has another width.

@@ -1,4 +1,4 @@
-"""YOLO11 head modules whose branches hold an attention layer."""
+"""YOLO11 head modules with an attention layer in each branch."""
 from typing import List, Optional, Sequence, Tuple
 
 import torch.nn as nn
@@ -14,11 +14,11 @@ from .yolo11_head import YOLO11HeadModule
 
 @MODELS.register_module()
 class AttentionHeadModule(YOLO11HeadModule):
-    """YOLO11 head with an attention layer in front of every predictor, the way of the article on MultiSEAM.
+    """YOLO11 head with an attention layer in front of each predictor: the published YOLO11 MultiSEAM head.
 
-    Per level, box branch: 3×3 convolution, attention, 1×1 predictor; class branch the same. The article thereby
-    also swaps YOLO11's depthwise separable class stem for a dense 3×3 convolution; ``keep_cls_stem`` leaves the stem
-    as it is, so that all pretrained weights of the class branch fit.
+    On each level, both the box and the class branch are a 3×3 convolution, attention and a 1×1 predictor. The published
+    head thereby also replaces YOLO11's depthwise separable class stem by a dense 3×3 convolution. ``keep_cls_stem``
+    keeps the stem, so that all pretrained weights of the class branch fit.
 
     Args:
         *args: As for :class:`YOLO11HeadModule`.
@@ -60,7 +60,7 @@ class AttentionHeadModule(YOLO11HeadModule):
         that exposes its channel gains (``gain(x)``) is fused with its predictor.
         """
         pairs = list(zip(self.cls_preds, self.reg_preds))
-        if pairs and all(map(PairedBranches.serves, pairs)):
+        if pairs and all(map(PairedBranches.is_supported, pairs)):
             self.branch_pairs = nn.ModuleList(map(PairedBranches, pairs))
             self.cls_preds, self.reg_preds = nn.ModuleList(), nn.ModuleList()
         for branch in (*self.reg_preds, *self.cls_preds):
@@ -70,7 +70,7 @@ class AttentionHeadModule(YOLO11HeadModule):
 
 
 class _PresetHeadModule(AttentionHeadModule):
-    """An :class:`AttentionHeadModule` whose ``attention_cfg`` only changes arguments of a fixed layer."""
+    """An :class:`AttentionHeadModule` with a fixed layer, whose arguments ``attention_cfg`` may change."""
 
     attention_type: str
 

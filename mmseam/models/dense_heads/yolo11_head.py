@@ -124,12 +124,11 @@ class YOLO11HeadModule(YOLOv8HeadModule):
 
 @MODELS.register_module()
 class YOLO11Head(YOLOv8Head):
-    """Detection head with the losses and the detections of :class:`mmyolo.models.YOLOv8Head`, predicted faster.
+    """Detection head with the losses and detections of :class:`mmyolo.models.YOLOv8Head` and a faster prediction.
 
-    In evaluation the head module's logits come undecoded. Positions whose best class does not reach the score
-    threshold, nearly all, are dropped first; sigmoid, decoding and NMS see the others only. Maps of half precision
-    are decoded in single precision. Any head module of YOLOv8Head serves; one without ``forward_logits`` decodes
-    all boxes itself.
+    In evaluation, positions whose best class does not reach the score threshold, nearly all of them, are dropped
+    before sigmoid, decoding and NMS. Half-precision maps are decoded in single precision. Any head module of
+    YOLOv8Head works; one without ``forward_logits`` decodes all boxes itself.
 
     In training with several processes, the losses are normalized over the images of all of them, so that the
     processes together compute the gradient of one process with the whole batch.
@@ -140,7 +139,7 @@ class YOLO11Head(YOLOv8Head):
         **kwargs: As for :class:`mmyolo.models.YOLOv8Head`.
     """
 
-    _kept_priors = None, None
+    _cached_priors = None, None
 
     def forward(self, x: Tuple[Tensor, ...]) -> Tuple[List[Tensor], ...]:
         """Apply the head module.
@@ -190,7 +189,7 @@ class YOLO11Head(YOLOv8Head):
                         cfg: Optional[ConfigType] = None,
                         rescale: bool = True,
                         with_nms: bool = True) -> List[InstanceData]:
-        """Turn what :meth:`forward` returns into detections.
+        """Convert the output of :meth:`forward` to detections.
 
         Args:
             cls_scores (Sequence[Tensor]): Class logits of each level, (B, num_classes, H_l, W_l).
@@ -205,7 +204,7 @@ class YOLO11Head(YOLOv8Head):
 
         Returns:
             list[InstanceData]: ``bboxes`` (K, 4), ``scores`` (K,) and ``labels`` (K,) of each image by descending
-            score, in float32; boxes cut at the borders of the original image.
+            score, in float32; boxes clipped to the original image.
         """
         cfg = self.test_cfg if cfg is None else cfg
         select = select_detections if with_nms else filter_detections
@@ -224,26 +223,26 @@ class YOLO11Head(YOLOv8Head):
         return results
 
     def _candidates(self, cls_scores: Sequence[Tensor], cfg: ConfigType) -> List[Tuple[Tensor, ...]]:
-        """Of each image and level a mask (H_l * W_l,) of the positions that may pass the threshold and ``nms_pre``."""
+        """Mask the positions (H_l * W_l,) of each image and level that can pass the threshold and ``nms_pre``."""
         best = torch.cat([level.amax(1).flatten(1).float() for level in cls_scores], 1).sigmoid()
         mask = best > cfg.get('score_thr', -1)
-        most = cfg.get('nms_pre', 100000)
-        if most < best.shape[1]:
-            mask &= best >= best.topk(most).values[:, -1:]
+        topk = cfg.get('nms_pre', 100000)
+        if topk < best.shape[1]:
+            mask &= best >= best.topk(topk).values[:, -1:]
         sizes = [level.shape[2] * level.shape[3] for level in cls_scores]
         return [image.split(sizes) for image in mask]
 
     def _priors(self, levels: Sequence[Tensor]) -> List[Tensor]:
-        """Rows x, y, stride, stride of the positions of each level, kept for inputs of the same size."""
+        """Return rows x, y, stride, stride of each level's positions, cached for inputs of the same size."""
         sizes, device = [level.shape[2:] for level in levels], levels[0].device
-        kept_for, priors = self._kept_priors
-        if kept_for != (sizes, device):
+        cached_for, priors = self._cached_priors
+        if cached_for != (sizes, device):
             priors = self.prior_generator.grid_priors(sizes, device=device, with_stride=True)
-            self._kept_priors = (sizes, device), priors  # in one step, since other threads may predict too
+            self._cached_priors = (sizes, device), priors  # one assignment, since other threads may predict too
         return priors
 
     def _decode_distances(self, predicted: Tensor) -> Tensor:
-        """Expected distances to the sides, (K, 4), of distributions (K, 4 * reg_max) or of distances (K, 4)."""
+        """Compute distances to the sides, (K, 4), from logits (K, 4 * reg_max) or from distances (K, 4)."""
         if predicted.shape[1] == 4:
             return predicted
         # A product of matrices would run in half precision under autocast.
@@ -259,6 +258,6 @@ def _scale_to_all_processes(assigned_scores_sum: Tensor, num_images: int) -> Ten
 
 
 def _gather(levels: Sequence[Tensor], image: int, places: Sequence[Tensor]) -> Tensor:
-    """Values of an image at chosen positions of maps (B, C, H_l, W_l); (K, C) in float32."""
+    """Gather the values of an image at given positions of maps (B, C, H_l, W_l) as (K, C), float32."""
     rows = [level[image].flatten(1).t().index_select(0, place) for level, place in zip(levels, places)]
     return torch.cat([part.float() for part in rows])

@@ -1,4 +1,4 @@
-"""A pointwise convolution between lists of maps, for inference."""
+"""Pointwise convolution between lists of feature maps, for inference only."""
 from typing import List, Sequence
 
 import torch.nn as nn
@@ -11,17 +11,17 @@ from .pointwise_conv import PointwiseConv
 
 
 class BlockConv(nn.Module):
-    """A 1×1 convolution whose input is a concatenation or whose output is split, without the copies for either.
+    """1×1 convolution of concatenated inputs or with split outputs, without copying the maps.
 
     The weight is cut into blocks, one for each pair of an output and an input map: output j is the activation of the
-    sum over i of block (j, i) of map i. A map that is to be upsampled first (nearest neighbor, factor 2) is convolved
-    before that instead, which is the same at a quarter of the cost.
+    sum over i of block (j, i) of map i. A map that would be upsampled first (nearest neighbor, factor 2) is convolved
+    before the upsampling, which gives the same at a quarter of the cost.
 
     Args:
         conv (ConvModule): The convolution, with a normalization and an activation as usual; 1×1, stride 1.
         in_channels (Sequence[int]): Channels of the maps whose concatenation ``conv`` takes.
         out_channels (Sequence[int]): Channels of the maps into which its output is split.
-        num_upsampled (int): So many of the input maps, the first ones, are upsampled. Defaults to 0.
+        num_upsampled (int): Number of leading input maps that are upsampled. Defaults to 0.
     """
 
     def __init__(self, conv: ConvModule, in_channels: Sequence[int], out_channels: Sequence[int],

@@ -1,4 +1,4 @@
-"""Class and box branch of a level side by side, for inference."""
+"""Class and box branch of a level fused into grouped layers, for inference only."""
 from typing import List, Sequence
 
 import torch.nn as nn
@@ -6,43 +6,43 @@ from mmcv.cnn import ConvModule
 from torch import Tensor
 
 from ..plugins import SEAM, MultiSEAM
+from .join_modules import can_join, join_modules
 from .predictors import ScaledPredictor
-from .side_by_side import can_join, side_by_side
 
 
 class PairedBranches(nn.Module):
-    """Two branches of stem, SEAM or MultiSEAM, and predictor, with half the operations of both apart.
+    """Two branches of stem, SEAM or MultiSEAM, and predictor, run with half as many operations.
 
     Args:
-        branches (Sequence[nn.Sequential]): The two, for which :meth:`serves` holds.
+        branches (Sequence[nn.Sequential]): The two branches, for which :meth:`is_supported` holds.
     """
 
     def __init__(self, branches: Sequence[nn.Sequential]) -> None:
         super().__init__()
         (first_stem, first, _), (second_stem, second, _) = branches
-        self.stem = side_by_side(first_stem, second_stem, same_input=True)
-        self.attention = side_by_side(first, second)
+        self.stem = join_modules(first_stem, second_stem, same_input=True)
+        self.attention = join_modules(first, second)
         self.attention.switch_to_deploy()
         self.predictors = nn.ModuleList(ScaledPredictor(branch[-1]) for branch in branches)
 
     @staticmethod
-    def serves(branches: Sequence[nn.Sequential]) -> bool:
-        """Whether two branches are of that kind, with one ungrouped convolution as stem, and of the same width."""
+    def is_supported(branches: Sequence[nn.Sequential]) -> bool:
+        """Whether two branches have these layers, an ungrouped convolution as stem, and equal widths."""
         if any(len(branch) != 3 or not can_join(branch) for branch in branches):
             return False
         stems, attentions, _ = zip(*branches)
         return (all(isinstance(stem, ConvModule) and stem.groups == 1 for stem in stems)
                 and all(isinstance(attention, (SEAM, MultiSEAM)) for attention in attentions)
-                and _build(branches[0][:2]) == _build(branches[1][:2]))
+                and _signature(branches[0][:2]) == _signature(branches[1][:2]))
 
     def forward(self, x: Tensor) -> List[Tensor]:
-        """Map (B, C, H, W) to what each branch predicts, (B, C', H, W)."""
+        """Map (B, C, H, W) to the logits of each branch, (B, C', H, W)."""
         x = self.stem(x)
         gains = self.attention.gain(x).chunk(2, 1)
         return [predict(part, gain) for predict, part, gain in zip(self.predictors, x.chunk(2, 1), gains)]
 
 
-def _build(module: nn.Module) -> list:
-    """Kind of each layer, and shapes of its parameters."""
+def _signature(module: nn.Module) -> list:
+    """Return the type of each layer and the shapes of its parameters."""
     return [(type(layer), *(parameter.shape for parameter in layer.parameters(recurse=False)))
             for layer in module.modules()]

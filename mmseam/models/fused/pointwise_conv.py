@@ -1,17 +1,18 @@
-"""A 1×1 convolution as the product of matrices that it is."""
+"""1×1 convolution as a matrix product, for inference only."""
 import torch
 import torch.nn as nn
 from torch import Tensor
 
 
 class PointwiseConv(nn.Conv2d):
-    """A 1×1 convolution that on a CPU, where the map lies channels-last, is one matrix product.
+    """1×1 convolution that is computed as one matrix product on a CPU.
 
-    The map then is a matrix already, of a row for each position. The product takes .5 to .9 of the convolution's time
-    on maps of YOLO11n, and a third where few channels become many. Where a graph is recorded, it stays a convolution.
+    A channels-last map already is a matrix with one row per position. On the maps of YOLO11n the product takes 0.5 to
+    0.9 of the convolution's time, and a third where few channels become many. While a graph is traced or compiled, it
+    stays a convolution.
 
     Args:
-        conv (nn.Conv2d): The convolution, for which :meth:`serves` holds; its weights are shared.
+        conv (nn.Conv2d): The convolution, for which :meth:`is_supported` holds; its weights are shared.
     """
 
     def __init__(self, conv: nn.Conv2d) -> None:
@@ -20,8 +21,8 @@ class PointwiseConv(nn.Conv2d):
         self.train(conv.training)
 
     @staticmethod
-    def serves(module: nn.Module) -> bool:
-        """Whether a module is a convolution of this kind: 1×1, stride 1, no padding, one group."""
+    def is_supported(module: nn.Module) -> bool:
+        """Whether a module is a 1×1 convolution with stride 1, no padding and one group."""
         return (type(module) is nn.Conv2d and module.kernel_size == module.stride == (1, 1)
                 and module.padding in (0, (0, 0), 'valid', 'same') and module.groups == 1)
 
@@ -34,7 +35,7 @@ class PointwiseConv(nn.Conv2d):
         return rows.view(x.size(0), x.size(2), x.size(3), -1).permute(0, 3, 1, 2)
 
     def add_to(self, total: Tensor, x: Tensor) -> Tensor:
-        """Add the convolution of a map, which must have no bias, to a map (B, C', H, W) in place; returns that."""
+        """Add the convolution of ``x``, without bias, to ``total`` (B, C', H, W) in place and return it."""
         if not (_is_matrix(x) and _is_matrix(total) and total.dtype == x.dtype == self.weight.dtype):  # else autocast
             return total.add_(super().forward(x))
         _rows(total).addmm_(_rows(x), self.weight.flatten(1).t())
@@ -42,12 +43,12 @@ class PointwiseConv(nn.Conv2d):
 
 
 def _rows(x: Tensor) -> Tensor:
-    """The values of each position as a row, (B * H * W, C); the memory of the map."""
+    """View the map as one row per position, (B * H * W, C)."""
     return x.permute(0, 2, 3, 1).flatten(0, 2)
 
 
 def _is_matrix(x: Tensor) -> bool:
-    """Whether a map is to be taken as a matrix: it is one on a CPU, and no graph is recorded for other machines."""
+    """Whether a map is multiplied as a matrix: channels-last on a CPU, and no graph is traced or compiled."""
     is_compiling = hasattr(torch, 'compiler') and torch.compiler.is_compiling()  # since PyTorch 2.1
     return (x.device.type == 'cpu' and not torch.jit.is_tracing() and not is_compiling
             and x.is_contiguous(memory_format=torch.channels_last))

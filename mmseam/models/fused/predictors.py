@@ -5,9 +5,9 @@ from torch import Tensor
 
 
 class ScaledPredictor(nn.Module):
-    """A 1×1 convolution by weights that are scaled instead of the map.
+    """1×1 convolution that scales its weights instead of the channels of the map.
 
-    That is a few thousand products instead of one for every value of the map, and one pass over the map less.
+    This takes a few thousand products instead of one per value of the map, and saves a pass over the map.
 
     Args:
         predictor (nn.Conv2d): A 1×1 convolution with a bias.
@@ -25,7 +25,7 @@ class ScaledPredictor(nn.Module):
 
 
 class GatedPredictor(nn.Module):
-    """``predictor(attention(x))`` where the attention only scales channels, without the scaled map.
+    """Compute ``predictor(attention(x))`` for an attention that only scales channels, without the scaled map.
 
     Args:
         attention (nn.Module): A layer with ``gain(x)``, (B, C, H, W) to (B, C).

@@ -1,4 +1,4 @@
-"""The form of a detector for inference."""
+"""Switch a trained model to its fused form for inference."""
 import torch
 from mmcv.cnn import ConvModule
 from mmcv.cnn.utils import fuse_conv_bn
@@ -10,12 +10,12 @@ from .pointwise_conv import PointwiseConv
 
 
 def switch_to_deploy(model: nn.Module) -> nn.Module:
-    """Bring a trained model into the form for inference, with the same outputs to rounding.
+    """Switch a trained model to its fused form for inference; its outputs stay equal to rounding.
 
-    Layers that have a form of their own for it (``switch_to_deploy()``, the convention of MMYOLO: RepVGG blocks, SEAM,
-    MultiSEAM and the heads with them) take it, batch normalization is folded into the convolution before it, 1×1
-    convolutions become matrix products, and the maps lie channels-last in memory, in which convolutions are faster.
-    The model cannot be trained any more, nor does its state fit a checkpoint of the trained form.
+    Layers with their own ``switch_to_deploy()`` (MMYOLO's convention: RepVGG blocks, SEAM, MultiSEAM and the heads with
+    them) are switched, batch normalization is folded into the convolution before it, 1×1 convolutions become matrix
+    products, and the memory format becomes channels-last, in which convolutions are faster. Afterwards the model can
+    neither be trained nor load a checkpoint of the trained form.
 
     Args:
         model (nn.Module): A detector or a part of one; changed in place.
@@ -32,13 +32,13 @@ def switch_to_deploy(model: nn.Module) -> nn.Module:
         _activate_in_place(module)
     for module in list(model.modules()):
         for name, child in module.named_children():
-            if PointwiseConv.serves(child):
+            if PointwiseConv.is_supported(child):
                 setattr(module, name, PointwiseConv(child))
     return model.eval().to(memory_format=torch.channels_last)
 
 
 def _activate_in_place(module: nn.Module) -> None:
-    """Nothing else reads the output of a convolution, so the activation behind it may take its place."""
+    """Let the activation overwrite the output of its convolution, which nothing else reads."""
     is_conv = isinstance(module, (BlockConv, ConvActNorm)) or (isinstance(module, ConvModule)
                                                                and module.order[0] == 'conv')
     if is_conv and hasattr(getattr(module, 'activate', None), 'inplace'):

@@ -60,7 +60,7 @@ class PSABlock(BaseModule):
 
 
 class C2PSA(BaseModule):
-    """Cross-stage layer whose one half passes through self-attention blocks.
+    """Cross-stage layer with self-attention blocks on one half of its channels.
 
     Args:
         channels (int): Channels in and out.
@@ -92,7 +92,7 @@ class C2PSA(BaseModule):
         return self.final_conv(torch.cat((passed, self.blocks(attended)), 1))
 
     def switch_to_deploy(self) -> None:
-        """Take the form for inference, without split and concatenation."""
+        """Switch to the fused form for inference, without split and concatenation."""
         if not isinstance(self.main_conv, BlockConv):
             channels, halves = self.main_conv.in_channels, [self.main_conv.out_channels // 2] * 2
             self.main_conv = BlockConv(self.main_conv, [channels], halves)

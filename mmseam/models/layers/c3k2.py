@@ -49,7 +49,7 @@ class C3k(CSPLayer):
         return self.final_conv([self.blocks(self.main_conv(x)), self.short_conv(x)])[0]
 
     def switch_to_deploy(self) -> None:
-        """Take the form for inference, without the concatenation."""
+        """Switch to the fused form for inference, without the concatenation."""
         if not isinstance(self.final_conv, BlockConv):
             out_channels = self.final_conv.out_channels
             self.final_conv = BlockConv(self.final_conv, [self.main_conv.out_channels] * 2, [out_channels])
@@ -103,10 +103,10 @@ class C3k2(CSPLayerWithTwoConv):
         """Map (B, C, H, W) to (B, C', H, W).
 
         Args:
-            x (Tensor or Sequence[Tensor]): The map; in the form for inference also the maps whose concatenation it is.
+            x (Tensor or Sequence[Tensor]): The feature map; in the fused form also the maps to be concatenated.
 
         Returns:
-            Tensor: The new map.
+            Tensor: The output map.
         """
         if not isinstance(self.main_conv, BlockConv):
             return super().forward(x)
@@ -116,13 +116,12 @@ class C3k2(CSPLayerWithTwoConv):
         return self.final_conv(maps)[0]
 
     def switch_to_deploy(self, in_channels: Optional[Sequence[int]] = None, num_upsampled: int = 0) -> None:
-        """Take the form for inference, without split and concatenation.
+        """Switch to the fused form for inference, without split and concatenation.
 
         Args:
-            in_channels (Sequence[int], optional): Channels of the maps that will be passed instead of their
-                concatenation; one map if None. Defaults to None.
-            num_upsampled (int): So many of them, the first ones, will be passed before they are upsampled.
-                Defaults to 0.
+            in_channels (Sequence[int], optional): Channels of the maps that are passed instead of their
+                concatenation. Defaults to None, one map.
+            num_upsampled (int): Number of leading maps that are passed before they are upsampled. Defaults to 0.
         """
         if isinstance(self.main_conv, BlockConv):
             return

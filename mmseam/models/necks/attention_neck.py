@@ -14,7 +14,7 @@ from ..plugins import build_attention
 
 @MODELS.register_module()
 class AttentionNeck(BaseModule):
-    """One attention layer per level of a pyramid; put it into the neck's list behind a PAFPN or FPN.
+    """One attention layer per level of a feature pyramid; goes behind a PAFPN or FPN in the neck's list.
 
     Args:
         in_channels (Sequence[int]): Channels of each level before widening.
@@ -50,7 +50,7 @@ class AttentionNeck(BaseModule):
             chosen else nn.Identity() for level, channels in enumerate(in_channels))
 
     def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor, ...]:
-        """Attend to each level.
+        """Apply the attention layer of each level.
 
         Args:
             inputs (Sequence[Tensor]): One map (B, C, H, W) per level.
@@ -62,6 +62,6 @@ class AttentionNeck(BaseModule):
             ValueError: If the number of maps is not that of ``in_channels``.
         """
         if len(inputs) != len(self.layers):
-            raise ValueError(f'the neck puts out {len(inputs)} levels but in_channels of AttentionNeck names '
+            raise ValueError(f'the neck outputs {len(inputs)} levels but in_channels of AttentionNeck names '
                              f'{len(self.layers)}')
         return tuple(layer(x) for layer, x in zip(self.layers, inputs))

@@ -75,13 +75,13 @@ class YOLO11PAFPN(YOLOv8PAFPN):
         return ConvModule(channels, channels, 3, stride=2, padding=1, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
 
     def build_bottom_up_layer(self, idx: int) -> nn.Module:
-        """Build the C3k2 that puts out scale ``idx + 1``."""
+        """Build the C3k2 that outputs scale ``idx + 1``."""
         is_last = idx == len(self.in_channels) - 2
         return self._c3k2(self.out_channels[idx] + self.out_channels[idx + 1], self.out_channels[idx + 1],
                           self.all_c3k or is_last)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tuple[Tensor, ...]:
-        """Mix the scales.
+        """Fuse the feature maps of all scales.
 
         Args:
             inputs (Sequence[Tensor]): Maps of the backbone, from the largest to the smallest.

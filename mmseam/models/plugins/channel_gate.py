@@ -17,13 +17,14 @@ class ExponentialChannelGate(BaseModule):
         in_channels (int): Channels of the pooled descriptor.
         reduction (int): Channels are squeezed to ``max(in_channels // reduction, 1)``. Defaults to 16.
         identity_init (bool): Start as the identity: the last layer starts at zero and the gain is divided by
-            :math:`e^{1/2}`, which moves its range to [e^-0.5, e^0.5]. At the article's initialization the mean gain is
-            1.65, which disturbs a pretrained network. Defaults to False.
+            :math:`e^{1/2}`, which moves its range to [e^-0.5, e^0.5]. The published initialization has a mean gain
+            of 1.65, which disturbs a pretrained network. Defaults to False.
     """
 
     def __init__(self, in_channels: int, reduction: int = 16, identity_init: bool = False) -> None:
         super().__init__()
-        mid_channels = max(in_channels // reduction, 1)  # the article's `c // 16` is an empty layer below 16 channels
+        # The published `c // 16` gives an empty layer below 16 channels.
+        mid_channels = max(in_channels // reduction, 1)
         self.fc1 = nn.Linear(in_channels, mid_channels, bias=False)
         self.fc2 = nn.Linear(mid_channels, in_channels, bias=False)
         self.identity_init = identity_init
@@ -49,7 +50,7 @@ class ExponentialChannelGate(BaseModule):
 
     @torch.no_grad()
     def absorb_affine(self, scales: Tensor, shift: Tensor) -> None:
-        """Fold affine maps of pooled vectors into the first layer, for inference.
+        """Fold affine transforms of the pooled vectors into the first layer, for inference.
 
         The gate of the sum of k vectors, each scaled, plus a shift becomes the gate of the k vectors, concatenated.
 

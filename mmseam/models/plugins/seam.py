@@ -1,17 +1,17 @@
 """SEAM and MultiSEAM, the occlusion attention of YOLO-FaceV2 (arXiv 2208.02019; Pattern Recognition 155:110714).
 
-Both are channel gates, ``y = x * exp(sigmoid(fc(pool(body(x)))))``: a small convolutional body looks at the map, its
-answer is averaged over all positions, and one gain per channel in [1, e] comes out. The paper argues that losing a
-part of a face to an occluder can be made up for by raising the response of what is left; note that a gain per
-channel cannot single out positions, and that add-on attention often brings about nothing under an equal recipe, so
-measure with several seeds and a parameter-matched control.
+Both are channel gates, ``y = x * exp(sigmoid(fc(pool(body(x)))))``: a small convolutional body processes the feature
+map, its output is averaged over all positions, and each channel is multiplied by one gain in [1, e]. The paper argues
+that a stronger response of the visible parts makes up for the occluded ones. Note that a gain per channel cannot select
+positions, and that add-on attention often improves nothing under an equal recipe: measure with several seeds and a
+parameter-matched control.
 
 By default both equal the published code to rounding, except where that code fails: a map smaller than a patch is
 padded, a single value per channel is normalized by the running statistics, and fewer than 16 channels are allowed.
-One consequence of the published order of layers: the body ends in a normalization, so with a single image in a
-training batch its average is that layer's bias whatever the image shows, and the body learns nothing. Train with two
-or more images a GPU, or with synchronized batch normalization.
-Options (all off by default) mend what practitioners meet: see ``pad_to_patch``, ``patch_groups``, ``identity_init``.
+The published body ends in a normalization layer. With a single image in a training batch, its average is therefore
+that layer's bias for any image, and the body learns nothing: train with at least two images per GPU, or with
+synchronized batch normalization.
+Options, all off by default, fix known weaknesses: see ``pad_to_patch``, ``patch_groups`` and ``identity_init``.
 """
 from typing import Sequence, Union
 
@@ -60,21 +60,21 @@ class PatchBody(BaseModule):
         return self._forward_symbolic(x)
 
     def _num_tokens(self, size: int) -> int:
-        """Tokens along a side: whole patches, at least one."""
+        """Count the tokens along a side: whole patches, at least one."""
         if self.pad_to_patch:
             return -(-size // self.patch_size)
         return torch.sym_max(size // self.patch_size, 1)
 
     def _pad(self, x: Tensor) -> Tensor:
-        sizes = [int(size) for size in x.shape[2:]]  # a trace for TorchScript holds tensors
+        sizes = [int(size) for size in x.shape[2:]]  # tensors while TorchScript is traced
         bottom, right = (max(self._num_tokens(size) * self.patch_size - size, 0) for size in sizes)
         return F.pad(x, (0, right, 0, bottom)) if bottom or right else x
 
     def _forward_symbolic(self, x: Tensor) -> Tensor:
-        """The same for sizes that are still unknown (``torch.export``), without a guard on any of them.
+        """Compute the same for symbolic sizes (``torch.export``), without a guard on any of them.
 
-        A side of one token would be a case of its own to the tracer. So the map is padded until there are always two,
-        and the tokens that are not there otherwise are held at zero, which is what the convolutions pad with.
+        The tracer would specialize on a side of one token. So the map is padded to at least two tokens, and the extra
+        tokens are masked to zero, the value that the convolutions pad with.
         """
         margin = 2 * self.patch_size - 1
         tokens = self.patch_embed(F.pad(x, (0, margin, 0, margin)))
@@ -136,13 +136,13 @@ class SEAM(BaseModule):
         return scale_channels(x, self.gain(x))
 
     def gain(self, x: Tensor) -> Tensor:
-        """Gains of the channels of ``x``: (B, C, H, W) to (B, C)."""
+        """Compute the channel gains of ``x``, (B, C, H, W) to (B, C)."""
         return self.gate(self.body(x).mean((2, 3)))
 
     def switch_to_deploy(self) -> None:
-        """Switch to the fused form for inference, which is exact.
+        """Switch to the fused form for inference; the outputs are equal to rounding.
 
-        The body's last normalization, which is affine, moves behind the pooling and there into the gate.
+        The body's last normalization is affine, so it commutes with the pooling and is folded into the gate.
         """
         affine = self.body[-1].pointwise.pop_affine()
         if affine is not None:
@@ -151,7 +151,7 @@ class SEAM(BaseModule):
 
 @MODELS.register_module()
 class MultiSEAM(BaseModule):
-    """Multi-scale SEAM: patch embeddings of several sizes look at the map (arXiv 2208.02019, section 3.3).
+    """Multi-scale SEAM, with patch embeddings of several sizes (arXiv 2208.02019, section 3.3).
 
     The pooled vectors of all branches and of the map itself are averaged before the gate. Parameters with the
     defaults and C channels: 86C² + 54C + 2C⌊C/16⌋, of which 57 % are the 7×7 embedding.
@@ -160,11 +160,11 @@ class MultiSEAM(BaseModule):
         in_channels (int): Channels of the map.
         depth (int): Residual separable convolutions of each branch. Defaults to 1.
         kernel_size (int): Odd kernel size of their depthwise part. Defaults to 3.
-        patch_sizes (Sequence[int]): Patch sizes in pixels of the map, a branch each. Defaults to (3, 5, 7), as in
+        patch_sizes (Sequence[int]): Patch sizes in pixels of the map, one per branch. Defaults to (3, 5, 7), as in
             the article on YOLO11; the neck block of YOLO-FaceV2 has (6, 7, 8).
         reduction (int): Squeeze ratio of the gate. Defaults to 16.
         pad_to_patch (bool): Pad the map with zeros at the bottom and right to a multiple of each patch. Without it
-            the rest of the division is never looked at: at 640 pixels the 7-patch sees 49 % of the P5 map.
+            the remaining border is ignored: at 640 pixels the patch of 7 covers 49 % of the P5 map.
             Defaults to False, as published.
         patch_groups (int or str): Groups of the patch embeddings, or ``'depthwise'`` for one per channel. Dense
             embeddings hold nearly all the weights; depthwise ones are about 50 times smaller, and the pointwise
@@ -219,15 +219,15 @@ class MultiSEAM(BaseModule):
         return scale_channels(x, self.gain(x))
 
     def gain(self, x: Tensor) -> Tensor:
-        """Gains of the channels of ``x``: (B, C, H, W) to (B, C)."""
+        """Compute the channel gains of ``x``, (B, C, H, W) to (B, C)."""
         pooled = [x.mean((2, 3)), *[body(x) for body in self.bodies]]
         return self.gate(torch.cat(pooled, 1) if self.is_deployed else torch.stack(pooled).mean(0))
 
     def switch_to_deploy(self) -> None:
-        """Switch to the fused form for inference, which is exact.
+        """Switch to the fused form for inference; the outputs are equal to rounding.
 
-        The last normalizations of the bodies, which are affine, move behind the pooling and, with the average over
-        the bodies, into the gate.
+        The last normalizations of the bodies are affine, so they commute with the pooling; with the average over the
+        bodies they are folded into the gate.
         """
         affine = [body.blocks[-1].pointwise.pop_affine() for body in self.bodies]
         if affine[0] is None:  # all are of one kind
@@ -241,4 +241,4 @@ class MultiSEAM(BaseModule):
 def _require_positive(**numbers: int) -> None:
     for name, number in numbers.items():
         if not isinstance(number, int) or number < 1:
-            raise ValueError(f'{name}: whole numbers of at least 1, got {number!r}')
+            raise ValueError(f'{name} must be a whole number of at least 1, got {number!r}')

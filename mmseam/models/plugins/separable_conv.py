@@ -1,4 +1,4 @@
-"""The convolutional body of SEAM: convolution, activation and normalization in this order."""
+"""Residual separable convolutions of SEAM, in the order convolution, activation, normalization."""
 from typing import Optional, Tuple
 
 import torch
@@ -40,7 +40,7 @@ class ConvActNorm(BaseModule):
         return self._normalize(self.activate(self.conv(x)))
 
     def pop_affine(self) -> Optional[Tuple[Tensor, Tensor]]:
-        """Take the normalization out, for whoever applies it later and cheaper.
+        """Remove the normalization and return it, to be applied later at a lower cost.
 
         Returns:
             tuple[Tensor, Tensor], optional: Scale and shift of each channel, shape (C,), that the normalization

@@ -1,12 +1,12 @@
-"""Initialization by each layer's own ``reset_parameters``."""
+"""Initialize layers by their own ``reset_parameters``."""
 import torch.nn as nn
 
 
 def reset_parameters_of_children(module: nn.Module) -> None:
-    """Re-initialize all that lies below ``module``, each part by the nearest ``reset_parameters``.
+    """Reinitialize all children of ``module`` by the outermost ``reset_parameters`` of each.
 
-    mmcv's ``ConvModule`` starts from Kaiming-normal weights while YOLO trains from PyTorch's default; this restores
-    the default and leaves layers that define their own start (SEAM, for one) to themselves.
+    mmcv's ``ConvModule`` starts from Kaiming-normal weights, YOLO from PyTorch's defaults. This restores the defaults
+    and respects layers with their own initialization, such as SEAM.
 
     Args:
         module (nn.Module): The parent; its own ``reset_parameters`` is not called.

@@ -1,4 +1,4 @@
-"""From the input of a network back to the original image."""
+"""Map boxes from the network's input back to the original image."""
 from torch import Tensor
 
 
@@ -20,7 +20,7 @@ def to_original_scale(boxes: Tensor, meta: dict) -> Tensor:
 
 
 def clip_to_image(boxes: Tensor, meta: dict) -> Tensor:
-    """Cut boxes at the borders of the original image.
+    """Clip boxes to the original image.
 
     Args:
         boxes (Tensor): Boxes x1, y1, x2, y2 in its pixels, shape (N, 4).

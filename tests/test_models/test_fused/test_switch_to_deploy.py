@@ -119,7 +119,7 @@ def test_branches_that_can_be_paired(change, serves):
     first, second = (nn.Sequential(ConvModule(8, 16, 3, padding=1, norm_cfg=dict(type='BN')), SEAM(16),
                                    nn.Conv2d(16, 64, 1)) for _ in range(2))
     change(second)
-    assert PairedBranches.serves((first, second)) == serves
+    assert PairedBranches.is_supported((first, second)) == serves
 
 
 @torch.no_grad()
@@ -179,7 +179,7 @@ def test_pointwise_convolution_is_recorded_as_one():
 def test_other_convolutions_are_none_of_its_business():
     others = [nn.Conv2d(8, 8, 3), nn.Conv2d(8, 8, 1, stride=2), nn.Conv2d(8, 8, 1, groups=2),
               nn.Conv2d(8, 8, 1, padding=1), nn.Linear(8, 8)]
-    assert [PointwiseConv.serves(other) for other in (nn.Conv2d(8, 8, 1), *others)] == [True] + [False] * 5
+    assert [PointwiseConv.is_supported(other) for other in (nn.Conv2d(8, 8, 1), *others)] == [True] + [False] * 5
 
 
 @pytest.mark.parametrize('make_layer', LAYERS)

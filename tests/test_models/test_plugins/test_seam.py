@@ -207,12 +207,12 @@ def test_group_norm_instead_of_batch_norm(layer_class):
                                        dict(reduction=0), dict(in_channels=0)], ids=str)
 def test_numbers_below_one_are_refused(layer_class, arguments):
     (name, value), = arguments.items()
-    with pytest.raises(ValueError, match=f'{name}: whole numbers of at least 1, got {value}'):
+    with pytest.raises(ValueError, match=f'{name} must be a whole number of at least 1, got {value}'):
         layer_class(**{'in_channels': 32, **arguments})
 
 
 @pytest.mark.parametrize('arguments, message', [
-    (dict(patch_sizes=(3, 0)), 'patch_sizes: whole numbers of at least 1, got 0'),
+    (dict(patch_sizes=(3, 0)), 'patch_sizes must be a whole number of at least 1, got 0'),
     (dict(kernel_size=4), 'kernel_size must be odd'),
     (dict(patch_sizes=()), 'patch_sizes must name'),
     (dict(patch_groups=5), 'patch_groups must divide in_channels=32'),

@@ -1,4 +1,4 @@
-"""Two modules of the same build as one that works on the channels of both, for inference."""
+"""Join two modules of the same architecture into one on the channels of both, for inference only."""
 import copy
 
 import torch
@@ -9,22 +9,22 @@ _JOINED = (nn.Conv2d, nn.Linear, _BatchNorm)
 
 
 def can_join(module: nn.Module) -> bool:
-    """Whether :func:`side_by_side` knows all layers of a module that have parameters."""
+    """Whether :func:`join_modules` supports all layers of a module that have parameters."""
     return all(isinstance(layer, _JOINED) or not list(layer.parameters(recurse=False)) for layer in module.modules())
 
 
 @torch.no_grad()
-def side_by_side(first: nn.Module, second: nn.Module, same_input: bool = False) -> nn.Module:
-    """Join two modules into one with half the operations: grouped convolutions instead of two each.
+def join_modules(first: nn.Module, second: nn.Module, same_input: bool = False) -> nn.Module:
+    """Join two modules into one with half as many operations: one grouped convolution instead of two.
 
-    What counts on small maps is the number of operations, not their size. Whatever is done between the layers must
-    treat every channel for itself.
+    On small maps the number of operations counts, not their size. Layers without parameters in between must treat each
+    channel independently.
 
     Args:
         first (nn.Module): Module for which :func:`can_join` holds.
-        second (nn.Module): Another one of the same build, whose weights alone differ.
-        same_input (bool): Both see the same map, and are one ungrouped convolution each with what follows it.
-            Defaults to False: each sees its half of the channels.
+        second (nn.Module): A module of the same architecture with other weights.
+        same_input (bool): Both take the same map, and each is one ungrouped convolution with the layers behind it.
+            Defaults to False: each takes its half of the channels.
 
     Returns:
         nn.Module: In evaluation mode, ``(B, C or 2C, H, W)`` to ``(B, 2C', H, W)``, the first module's channels first.
@@ -36,7 +36,7 @@ def side_by_side(first: nn.Module, second: nn.Module, same_input: bool = False) 
     if isinstance(first, _BatchNorm):
         return _join_norms(first, second)
     joined = copy.copy(first)
-    joined._modules = {name: side_by_side(child, getattr(second, name), same_input)
+    joined._modules = {name: join_modules(child, getattr(second, name), same_input)
                        for name, child in first.named_children()}
     return joined.eval()
 
