@@ -33,10 +33,11 @@ test-mim: install ## Install wheels into throw-away environments and run the rea
 test-slow: install ## Train for real: the quickstart and a fine-tuning
 	$(BIN)/python -m pytest -m slow tests
 
-lint: install ## Check style, spelling and the direction of imports
+lint: install ## Check style, spelling, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/codespell
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 clean: ## Remove the environment, builds and results
 	rm -rf $(VENV) build dist *.egg-info mmseam/.mim results work_dirs

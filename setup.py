@@ -76,6 +76,7 @@ if __name__ == '__main__':
         url='https://github.com/mmseam/mmseam',
         keywords='object detection, face detection, occlusion, attention, YOLO11, WIDER FACE, OpenMMLab',
         packages=find_packages(include=['mmseam', 'mmseam.*']),
+        package_data={'mmseam': ['py.typed']},
         python_requires='>=3.8',
         install_requires=read_requirements('requirements.txt'),
         extras_require=dict(

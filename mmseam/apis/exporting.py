@@ -81,7 +81,7 @@ def _images(folder: str) -> Iterator[np.ndarray]:
     return (source.image for source in open_source(folder))
 
 
-def _describe(file: str, metadata: ModelMetadata) -> str:
+def _describe(file: Union[str, Path], metadata: ModelMetadata) -> str:
     """Path, size and input of a file; the weights of OpenVINO lie beside it."""
     path = Path(file)
     weights = path.with_suffix('.bin')

@@ -3,7 +3,7 @@ from contextlib import closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Generator, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 import cv2
 from mmengine.fileio import load
@@ -80,7 +80,7 @@ class Detector:
                 for result in self.stream(opened, score_thr, batch_size, workers)]
 
     def stream(self, source: Any, score_thr: float = 0.3, batch_size: int = 1,
-               workers: Optional[int] = None) -> Iterator[DetectionResult]:
+               workers: Optional[int] = None) -> Generator[DetectionResult, None, None]:
         """Find objects in one image after the other, for videos, webcams and large folders.
 
         Args:
@@ -90,7 +90,7 @@ class Detector:
             workers (int, optional): As for a call, but one for a webcam. Some images are read ahead then.
 
         Returns:
-            Iterator[DetectionResult]: Results that hold the pixels of their image.
+            Generator[DetectionResult]: Results that hold the pixels of their image.
 
         Raises:
             FileNotFoundError, ValueError, OSError: As for a call.
@@ -112,7 +112,7 @@ class Detector:
         return 1 if is_short else min(MAX_WORKERS, cores)
 
     def _stream(self, source: Union[ImageSource, VideoReader], score_thr: float, batch_size: int,
-                workers: int) -> Iterator[DetectionResult]:
+                workers: int) -> Generator[DetectionResult, None, None]:
         run = self.backend.forward if workers == 1 else self.backend.parallel_forward(workers)
         detect = partial(self._detect, run, score_thr)
         found = map_in_order(detect, self._prepare(source, batch_size), workers, self.backend.cores)

@@ -99,7 +99,7 @@ class ExportedDetector(BaseDetector):
         raise NotImplementedError(f'{self.file} is an exported model, which gives boxes and no maps')
 
 
-def _preprocessor(metadata) -> dict:
+def _preprocessor(metadata: ModelMetadata) -> dict:
     return dict(type='mmdet.DetDataPreprocessor', mean=list(metadata.mean), std=list(metadata.std),
                 bgr_to_rgb=metadata.to_rgb)
 

@@ -49,7 +49,7 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         OSError: It is missing, truncated or no image; the message names it.
     """
-    return LoadIntactImage().transform(dict(img_path=str(path)))['img']
+    return LoadIntactImage().transform(dict(img_path=str(path)))['img']  # type: ignore[index]
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
@@ -95,8 +95,8 @@ class VideoReader:
     def __init__(self, source: Union[Path, int]) -> None:
         self.is_webcam = is_webcam = isinstance(source, int)
         self.name = f'webcam {source}' if is_webcam else str(source)
-        self.path = None if is_webcam else source
-        self.root = None if is_webcam else source.parent
+        self.path = None if isinstance(source, int) else source
+        self.root = self.path.parent if self.path else None
         self.bad: List[str] = []
         self._capture = cv2.VideoCapture(source if is_webcam else str(source))
         if not self._capture.isOpened():
@@ -105,8 +105,8 @@ class VideoReader:
         frames = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.total = frames if frames > 0 and not is_webcam else None
         self.fps = self._capture.get(cv2.CAP_PROP_FPS) or 25.0
-        self.size: Tuple[int, int] = tuple(
-            int(self._capture.get(key)) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        self.size = (int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+                     int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
 
     def __iter__(self) -> Iterator[SourceImage]:
         """The frames, once; those of a webcam do not end."""
@@ -147,7 +147,7 @@ def video_file(path: Union[str, Path], fps: float, size: Tuple[int, int]) -> Ite
         number += 1
 
     with atomic_files(path, keep_interrupted=True) as temporary, ExitStack() as stack:
-        writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter_fourcc(*'mp4v'), fps, size)
+        writer = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*'mp4v'), fps, size)
         stack.callback(writer.release)
         if not writer.isOpened():
             raise OSError(f'{path}: OpenCV cannot write an MPEG-4 video there')

@@ -21,8 +21,8 @@ class ModelMetadata:
     Args:
         classes (Tuple[str, ...]): Names of the classes, in the order of the scores.
         strides (Tuple[int, ...]): Pixels of the input per position, of each level.
-        mean (Tuple[float, float, float]): Subtracted from the channels, on the scale 0 to 255.
-        std (Tuple[float, float, float]): What the channels are divided by afterwards.
+        mean (Tuple[float, ...]): Subtracted from the channels, on the scale 0 to 255.
+        std (Tuple[float, ...]): What the channels are divided by afterwards.
         to_rgb (bool): Whether the channels of an image that was read as BGR are swapped before.
         input_size (Tuple[int, int]): Height and width of the input in pixels; of a dynamic model its default.
         dynamic (bool): Whether batch, height and width are free; height and width are multiples of the largest
@@ -37,8 +37,8 @@ class ModelMetadata:
     """
     classes: Tuple[str, ...]
     strides: Tuple[int, ...]
-    mean: Tuple[float, float, float]
-    std: Tuple[float, float, float]
+    mean: Tuple[float, ...]
+    std: Tuple[float, ...]
     to_rgb: bool
     input_size: Tuple[int, int]
     dynamic: bool
@@ -72,10 +72,11 @@ class ModelMetadata:
             raise ValueError(f'the metadata lack {", ".join(missing)}: was the file exported by '
                              'tools/deployment/export.py?')
         try:
-            values = {name: json.loads(strings[name]) for name in names}
+            values: Dict[str, Any] = {name: json.loads(strings[name]) for name in names}
         except json.JSONDecodeError as error:
             raise ValueError(f'the metadata are damaged: {error}') from None
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        values.update({name: tuple(value) for name, value in values.items() if isinstance(value, list)})
+        return cls(**values)
 
     @classmethod
     def from_config(cls, cfg: Config, input_size: Optional[Sequence[int]] = None, dynamic: bool = False,

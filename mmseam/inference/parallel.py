@@ -2,7 +2,7 @@
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Callable, Deque, Iterable, Iterator
+from typing import Any, Callable, Deque, Generator, Iterable
 
 import torch
 
@@ -27,7 +27,7 @@ class _ThreadCount:
                 self._original = torch.get_num_threads()
             self._iterations += 1
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._lock:
             self._iterations -= 1
             torch.set_num_threads(self._original)
@@ -36,7 +36,8 @@ class _ThreadCount:
 _THREAD_COUNT = _ThreadCount()
 
 
-def map_in_order(function: Callable[[Any], Any], items: Iterable, workers: int, cores: int) -> Iterator:
+def map_in_order(function: Callable[[Any], Any], items: Iterable, workers: int,
+                 cores: int) -> Generator[Any, None, None]:
     """Call a function for each item in turn, ``workers`` at the same time, each with its share of PyTorch's threads.
 
     Items are taken, and results given, in their order by the calling thread; at most ``workers + 2`` items ahead.
@@ -54,7 +55,8 @@ def map_in_order(function: Callable[[Any], Any], items: Iterable, workers: int, 
     if workers == 1:
         yield from map(function, items)
         return
-    share, pending = max(cores // workers, 1), deque()
+    share = max(cores // workers, 1)
+    pending: Deque[Future] = deque()
     with _THREAD_COUNT:
         pool = ThreadPoolExecutor(workers, 'mmseam', torch.set_num_threads, (share, ))
         try:

@@ -1,6 +1,6 @@
 """Predicts on all of a source and writes pictures, a video and tables."""
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
@@ -98,8 +98,9 @@ def predict(source: Union[str, Path, int],
         _refuse_to_overwrite(opened, out_dir)
     detector = load_detector(model, checkpoint, device, rect)
     with stop_request() as stop, ExitStack() as stack:
-        sinks = [stack.enter_context(open_file(path))
-                 for open_file, path in ((json_file, json_path), (csv_file, csv_path)) if path]
+        sinks: List[Callable[[DetectionResult], object]] = [
+            stack.enter_context(open_file(path))
+            for open_file, path in ((json_file, json_path), (csv_file, csv_path)) if path]
         written: List[Path] = []
         if out_dir:
             sinks.append(_pictures(opened, out_dir, written, stack))
@@ -114,20 +115,22 @@ def _run(results: Iterator[DetectionResult], source: Union[ImageSource, VideoRea
          sinks: List[Callable[[DetectionResult], object]],
          stop: StopRequest) -> Tuple[Dict[str, int], Dict[str, float], int]:
     """Detections by class, milliseconds by stage and number of images; an interrupt ends a webcam."""
-    is_video = isinstance(source, VideoReader)
-    counts, times, num_images = Counter(), Counter(), 0
+    counts: Counter[str] = Counter()
+    times: Dict[str, float] = defaultdict(float)
+    num_images = 0
     try:
-        with tqdm(results, total=source.total, unit='frame' if is_video else 'image') as bar:
+        with tqdm(results, total=source.total, unit='frame' if isinstance(source, VideoReader) else 'image') as bar:
             for result in bar:
                 start = time.perf_counter()
                 for sink in sinks:
                     sink(result)
-                times.update(result.speed, write=1000 * (time.perf_counter() - start))
+                for stage, milliseconds in dict(result.speed, write=1000 * (time.perf_counter() - start)).items():
+                    times[stage] += milliseconds
                 counts.update(result.names)
                 num_images += 1
                 stop.check(f'{num_images} images or frames are done')
     except Interrupted:
-        if not (is_video and source.is_webcam):
+        if not (isinstance(source, VideoReader) and source.is_webcam):
             raise
     return dict(counts.most_common()), {stage: total / num_images for stage, total in times.items()}, num_images
 
@@ -141,7 +144,7 @@ def _pictures(source: Union[ImageSource, VideoReader], out_dir: Path, written: L
         return lambda result: add(result.plot())
 
     def write(result: DetectionResult) -> None:
-        path = out_dir / source.relative_path(result.path)
+        path = out_dir / source.relative_path(Path(result.name))
         try:
             write_image(path, result.plot())
         except NoSpaceError:

@@ -71,8 +71,8 @@ class ImagePreprocessor:
         Returns:
             ImageBatch: The input and what is needed to map boxes back.
         """
-        samples = [dict(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2]) for image in images]
-        samples = [_apply(self._before, sample) for sample in samples]
+        samples = [_apply(self._before, dict(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2]))
+                   for image in images]
         if self._letterbox:
             shape = self._common_shape([sample['img'].shape[:2] for sample in samples])
             samples = [_apply([*self._letterbox, *self._after], dict(sample, batch_shape=shape)) for sample in samples]

@@ -51,7 +51,7 @@ class DetectionResult:
             IndexError: There is no such detection.
         """
         try:
-            place = operator.index(which)  # whole numbers of every kind, NumPy's and PyTorch's too
+            place = operator.index(which)  # type: ignore[arg-type]  # whole numbers of every kind, NumPy's and PyTorch's too
         except TypeError:
             pass
         else:

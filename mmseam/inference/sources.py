@@ -3,7 +3,7 @@ import glob
 import os
 import warnings
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Optional, Sequence, Union
+from typing import Any, Callable, Iterable, Iterator, List, Optional, Sequence, Union
 
 import cv2
 import numpy as np
@@ -55,6 +55,7 @@ class ImageSource:
 
     def relative_path(self, path: Path) -> Path:
         """Path of a file of this source below :attr:`root`; links are not followed, they may lead anywhere."""
+        assert self.root is not None, 'a source of files has a root'
         return Path(os.path.relpath(os.path.abspath(path), os.path.abspath(self.root)))
 
     def leave_out(self, reason: str) -> None:
@@ -92,7 +93,7 @@ def open_source(source: Any, leave_out: Optional[Path] = None,
     if isinstance(source, (str, Path)):
         path = Path(source)
         if str(source).isdigit() and not path.exists():
-            return VideoReader(int(source))
+            return VideoReader(int(str(source)))
         if path.is_file() and is_video(path):
             return VideoReader(path)
         return ImageSource(_find_images(path, leave_out), path if path.is_dir() else None, report)
@@ -152,6 +153,7 @@ def _find_images(path: Path, leave_out: Optional[Path]) -> List[Path]:
             raise ValueError(f'{path}: give a video on its own, not in a list')
         raise ValueError(f'{path}: neither an image ({" ".join(IMG_EXTENSIONS)}) nor a video '
                          f'({" ".join(VIDEO_EXTENSIONS)})')
+    found: Iterable[Path]
     if path.is_dir():
         root, found = path, path.rglob('*')
     elif glob.has_magic(str(path)):

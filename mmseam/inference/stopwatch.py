@@ -1,8 +1,10 @@
 """Times the stages of a prediction."""
 import time
-from typing import Any, Callable, Dict
+from typing import Callable, Dict, TypeVar
 
 import torch
+
+Result = TypeVar('Result')
 
 
 class StopWatch:
@@ -19,7 +21,7 @@ class StopWatch:
         self.device = device
         self.milliseconds: Dict[str, float] = {}
 
-    def __call__(self, stage: str, function: Callable[[], Any]) -> Any:
+    def __call__(self, stage: str, function: Callable[[], Result]) -> Result:
         """Call a function without arguments and keep its time as that of a stage; returns what it returned."""
         self._wait()
         start = time.perf_counter()

@@ -19,7 +19,7 @@ def test_wheel_and_sdist_hold_what_mim_needs(checkout, environment):
     for kind in ('wheel', 'sdist'):
         environment.run('python', '-c', BUILD.format(kind), cwd=checkout)
     with zipfile.ZipFile(next((checkout / 'dist').glob('*.whl'))) as wheel:
-        missing = {f'mmseam/.mim/{name}' for name in PACKED} - set(wheel.namelist())
+        missing = {'mmseam/py.typed', *(f'mmseam/.mim/{name}' for name in PACKED)} - set(wheel.namelist())
     assert not missing
     with tarfile.open(next((checkout / 'dist').glob('*.tar.gz'))) as sdist:
         names = {name.split('/', 1)[-1] for name in sdist.getnames()}

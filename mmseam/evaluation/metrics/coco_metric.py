@@ -1,7 +1,7 @@
 """COCO's metric of boxes with one limit of detections in all columns."""
 import tempfile
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
 import numpy as np
 from mmdet.datasets.api_wrappers import COCO, COCOeval, COCOevalMP
@@ -46,7 +46,12 @@ class CocoMetric(HostCocoMetric):
         KeyError: ``metric_items`` names a figure that there is not.
     """
 
-    def __init__(self, *args, **kwargs) -> None:
+    # Of the host
+    _coco_api: Any
+    cat_ids: Optional[List[int]]
+    img_ids: Optional[List[int]]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.metrics != ['bbox']:
             raise ValueError(f"mmseam.CocoMetric measures boxes only; use mmdet.CocoMetric for metric={self.metrics}")

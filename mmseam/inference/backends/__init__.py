@@ -1,6 +1,6 @@
 """Backends: PyTorch from a checkpoint, and the libraries that run exported files, all through one interface."""
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, Dict, Optional, Type, Union
 
 from .base import Backend, Detections
 from .exported import ExportedBackend, ExportedModelError
@@ -13,7 +13,7 @@ __all__ = [
     'Backend', 'Detections', 'ExportedBackend', 'ExportedModelError', 'PyTorchBackend', 'is_exported', 'load_backend'
 ]
 
-_BACKENDS = {
+_BACKENDS: Dict[str, Type[ExportedBackend]] = {
     '.onnx': OnnxRuntimeBackend,
     '.torchscript': TorchScriptBackend,
     '.pt2': TorchExportBackend,

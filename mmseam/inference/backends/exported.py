@@ -66,8 +66,10 @@ class ExportedBackend(Backend):
 
     def select(self, outputs: Any, batch: ImageBatch, score_thr: float) -> List[Detections]:
         """Select the detections of each image with at least this score, best first."""
-        rows = outputs if self.metadata.has_nms else self.select_rows(
-            *outputs, dict(self.metadata.test_cfg, score_thr=score_thr))
+        rows = outputs
+        if not self.metadata.has_nms:
+            boxes, scores = outputs
+            rows = self.select_rows(boxes, scores, dict(self.metadata.test_cfg, score_thr=score_thr))
         return [_detections(found[found[:, 4] >= score_thr], meta) for found, meta in zip(rows, batch.metas)]
 
     def __call__(self, images: np.ndarray) -> Outputs:

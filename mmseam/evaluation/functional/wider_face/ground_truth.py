@@ -99,7 +99,7 @@ class WIDERFaceGroundTruth:
             raise ValueError(f'{len(keys)} image keys for {len(boxes)} arrays of boxes')
         offsets = np.concatenate([[0], np.cumsum([len(b) for b in boxes], dtype=np.int64)]).astype(np.int64)
 
-        def flat(table, dtype):
+        def flat(table: Optional[Mapping[str, Sequence]], dtype: type) -> Dict[str, np.ndarray]:
             return {name: _concatenate(column, dtype) for name, column in (table or {}).items()}
 
         return cls(tuple(keys), np.concatenate([np.empty((0, 4)), *boxes]), offsets, flat(subsets, bool),

@@ -83,8 +83,8 @@ def match_detections(ground_truth: WIDERFaceGroundTruth,
 def _join(ground_truth: WIDERFaceGroundTruth, detections: Mapping[str, np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
     """Rows of all images in the order of the ground truth, and where each image begins; says what does not pair up."""
     keys = ground_truth.keys
-    per_image = [_checked(key, detections[key]) if key in detections else None for key in keys]
-    missing = sum(rows is None for rows in per_image)
+    found = [_checked(key, detections[key]) if key in detections else None for key in keys]
+    missing = sum(rows is None for rows in found)
     extra = len(detections) - (len(keys) - missing)
     if missing == len(keys):
         example = next(iter(detections), None)
@@ -95,7 +95,7 @@ def _join(ground_truth: WIDERFaceGroundTruth, detections: Mapping[str, np.ndarra
                       stacklevel=3)
     if extra:
         warnings.warn(f'{extra} images with detections are not in the set: they are left out', stacklevel=3)
-    per_image = [np.empty((0, 5)) if rows is None else rows for rows in per_image]
+    per_image = [np.empty((0, 5)) if rows is None else rows for rows in found]
     return np.concatenate(per_image), np.concatenate([[0], np.cumsum([len(rows) for rows in per_image])])
 
 
@@ -118,7 +118,7 @@ def _normalize(score: np.ndarray) -> np.ndarray:
 
 
 def _near_pairs(rows: np.ndarray, offsets: np.ndarray, faces: np.ndarray,
-                face_offsets: np.ndarray) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
+                face_offsets: np.ndarray) -> Iterator[Tuple[np.ndarray, ...]]:
     """Pairs of detection and face of the same image that may overlap, by detection, then face, some at a time.
 
     Most pairs of an image lie apart; the slack covers the pixel that IoU adds and the rounding of ``int32_compat``.

@@ -80,10 +80,12 @@ def _places(names: List[str]) -> np.ndarray:
 
 
 def _error_bars(rows: Sequence[WIDERFaceRow]) -> Union[None, Tuple[List[float], List[float]]]:
-    if any(row.low is None for row in rows):
+    intervals = [(row.ap, row.low, row.high) for row in rows if row.low is not None and row.high is not None]
+    if len(intervals) < len(rows):
         return None
     # Percentile intervals need not hold the value itself; matplotlib refuses negative lengths.
-    return [max(0.0, 100 * (row.ap - row.low)) for row in rows], [max(0.0, 100 * (row.high - row.ap)) for row in rows]
+    return ([max(0.0, 100 * (ap - low)) for ap, low, _ in intervals],
+            [max(0.0, 100 * (high - ap)) for ap, _, high in intervals])
 
 
 def _save(figure: Figure, path: Union[str, Path]) -> None:

@@ -13,7 +13,7 @@ Definition (MATLAB tools of Yang et al., "WIDER FACE: A Face Detection Benchmark
 Only the keep-list depends on the subset, so matching is done once, and a subset is two histograms over thresholds.
 """
 from dataclasses import dataclass
-from typing import Dict, Mapping, Optional
+from typing import Dict, Mapping, Optional, Tuple, Union
 
 import numpy as np
 
@@ -92,7 +92,8 @@ def score_subsets(matches: WIDERFaceMatches, subsets: Mapping[str, np.ndarray]) 
     return results
 
 
-def recall_and_precision(found: np.ndarray, proposals: np.ndarray, num_faces: np.ndarray):
+def recall_and_precision(found: np.ndarray, proposals: np.ndarray,
+                         num_faces: Union[int, np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
     """Curves from cumulated counts.
 
     Args:

@@ -12,8 +12,10 @@ from .result_folder import ResultsFormatError, read_result_folder
 from .results_pickle import load_results_pickle
 from .slices import DERIVED_SUBSETS, select_faces
 
+ImageNames = Mapping[Union[int, str], str]  # file names by image id
 
-def read_detections(path: Union[str, Path], images: Optional[Mapping[int, str]] = None) -> Dict[str, np.ndarray]:
+
+def read_detections(path: Union[str, Path], images: Optional[ImageNames] = None) -> Dict[str, np.ndarray]:
     """Read the detections of a whole set.
 
     ==============================  ================================================================================
@@ -25,7 +27,7 @@ def read_detections(path: Union[str, Path], images: Optional[Mapping[int, str]] 
 
     Args:
         path (str or Path): See the table.
-        images (Mapping[int, str], optional): File name by image id, for COCO results whose ids are numbers; see
+        images (Mapping[int | str, str], optional): File name by image id, for COCO results whose ids are numbers; see
             :func:`read_image_names`.
 
     Returns:
@@ -49,14 +51,14 @@ def read_detections(path: Union[str, Path], images: Optional[Mapping[int, str]] 
     return _from_coco(items, path, images)
 
 
-def read_image_names(path: Union[str, Path]) -> Dict[int, str]:
+def read_image_names(path: Union[str, Path]) -> Dict[Union[int, str], str]:
     """File names by image id, from the ``images`` of a COCO annotation file.
 
     Args:
         path (str or Path): COCO annotation json.
 
     Returns:
-        dict[int, str]: File name of each id.
+        dict[int | str, str]: File name of each id.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -66,7 +68,7 @@ def read_image_names(path: Union[str, Path]) -> Dict[int, str]:
     images = content.get('images') if isinstance(content, dict) else None
     if not isinstance(images, list):
         raise ResultsFormatError(f'{path}: expected COCO annotations, with "images" that have "id" and "file_name"')
-    names: Dict[int, str] = {}
+    names: Dict[Union[int, str], str] = {}
     for number, image in enumerate(images):
         key, name = (image.get('id'), image.get('file_name')) if isinstance(image, dict) else (None, None)
         if not isinstance(key, (int, str)) or not isinstance(name, str):
@@ -105,7 +107,7 @@ def _load_json(path: Path) -> Any:
         raise ResultsFormatError(f'{path} is not json: {error}') from error
 
 
-def _from_coco(items: List[dict], path: Path, images: Optional[Mapping[int, str]]) -> Dict[str, np.ndarray]:
+def _from_coco(items: List[dict], path: Path, images: Optional[ImageNames]) -> Dict[str, np.ndarray]:
     rows: Dict[Union[int, str], list] = defaultdict(list)
     categories = set()
     for number, item in enumerate(items):
@@ -131,7 +133,7 @@ def _from_coco(items: List[dict], path: Path, images: Optional[Mapping[int, str]
     return detections
 
 
-def _coco_key(image: Union[int, str], path: Path, images: Optional[Mapping[int, str]]) -> str:
+def _coco_key(image: Union[int, str], path: Path, images: Optional[ImageNames]) -> str:
     if images is not None and image in images:
         return image_key(images[image])
     if isinstance(image, str):

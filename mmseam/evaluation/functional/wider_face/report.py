@@ -115,7 +115,7 @@ def results_table(rows: Sequence[WIDERFaceRow]) -> Table:
 def _cell(row: WIDERFaceRow) -> str:
     if math.isnan(row.ap):
         return '–'
-    interval = '' if row.low is None else f' [{100 * row.low:.1f}, {100 * row.high:.1f}]'
+    interval = '' if row.low is None or row.high is None else f' [{100 * row.low:.1f}, {100 * row.high:.1f}]'
     return escape(f'{100 * row.ap:.2f}{interval}')
 
 
@@ -129,8 +129,9 @@ def comparison_table(comparisons: Sequence[WIDERFaceComparison]) -> Table:
         rich.table.Table: To be printed by ``rich``.
     """
     table = Table(title='Paired bootstrap over images, difference in points of AP', box=box.SIMPLE)
-    for title, justify in (('subset', 'left'), ('difference', 'right'), ('95 %', 'right'), ('p', 'right')):
-        table.add_column(title, justify=justify, no_wrap=title != 'subset')
+    table.add_column('subset')
+    for title in ('difference', '95 %', 'p'):
+        table.add_column(title, justify='right', no_wrap=True)
     pair = None
     for item in comparisons:
         if pair != (item.method, item.baseline):

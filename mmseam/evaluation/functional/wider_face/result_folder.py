@@ -148,8 +148,9 @@ def _tar_contents(path: Path) -> Iterator[Tuple[str, bytes]]:
     with tarfile.open(path, 'r|*') as archive:
         for member in archive:
             name = member.name[2:] if member.name.startswith('./') else member.name
-            if member.isfile() and _is_result(name):
-                yield name, archive.extractfile(member).read()
+            content = archive.extractfile(member) if member.isfile() and _is_result(name) else None
+            if content is not None:
+                yield name, content.read()
 
 
 def _is_result(name: str) -> bool:

@@ -12,7 +12,7 @@ name of a keep-list, such as ``hard``. A value is a number or one of the names i
 """
 import operator
 import re
-from typing import Dict, List, Mapping, Tuple
+from typing import Dict, List, Mapping, NoReturn, Tuple
 
 import numpy as np
 
@@ -106,7 +106,8 @@ class _Parser:
             if match is None:
                 blank = len(self.expression[position:]) - len(self.expression[position:].lstrip())
                 raise SliceError(self.expression, position + blank, 'unexpected character')
-            tokens.append((match.lastgroup, match.group(match.lastgroup), match.start(match.lastgroup)))
+            kind = str(match.lastgroup)
+            tokens.append((kind, match.group(kind), match.start(kind)))
             position = match.end()
         return [*tokens, ('end', '', end)]
 
@@ -118,7 +119,7 @@ class _Parser:
         self.next = min(self.next + 1, len(self.tokens) - 1)
         return token
 
-    def _fail(self, problem: str, back: int = 0) -> None:
+    def _fail(self, problem: str, back: int = 0) -> NoReturn:
         raise SliceError(self.expression, self.tokens[self.next - back][2], problem)
 
     def _either(self) -> np.ndarray:
