@@ -1,4 +1,4 @@
-"""Contradictions between the parts of a config, found before anything is built."""
+"""Check a config for contradictions before anything is built."""
 from pathlib import Path
 from typing import Iterator, List, Optional, Tuple
 
@@ -14,15 +14,15 @@ _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def check_config(cfg: Config) -> None:
-    """Check that the numbers of classes and the widths of a detector's parts fit each other.
+    """Check that the class counts and channel widths of a detector's parts agree.
 
-    What it cannot know, such as the widths of other detectors than YOLO11, it passes over.
+    Widths are checked for YOLO11 detectors only.
 
     Args:
         cfg (Config): The config.
 
     Raises:
-        ConfigError: Something does not fit; the message names both keys, their values, and how to mend it.
+        ConfigError: Two settings disagree; the message names both keys, their values and the fix.
     """
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmyolo')):
         problems = [*_check_classes(cfg), *check_widths(cfg.get('model', {}))]
@@ -47,7 +47,7 @@ def _check_classes(cfg: Config) -> Iterator[str]:
 def _check_dataset(name: str, dataset: ConfigDict, key: str, number: int) -> Iterator[str]:
     classes = _class_names(dataset)
     if isinstance(classes, str):
-        if Path(classes).is_file():  # MMEngine reads the names from there
+        if Path(classes).is_file():  # MMEngine reads the names from this file
             return
         yield (f'{name}.metainfo.classes is the text {classes!r}, not a tuple of names; for a single class write '
                f'({classes!r}, ), with the comma')
@@ -58,7 +58,7 @@ def _check_dataset(name: str, dataset: ConfigDict, key: str, number: int) -> Ite
 
 
 def _head_classes(model: ConfigDict) -> Optional[Tuple[str, int]]:
-    """Key and value of the number of classes of a one-stage or two-stage detector."""
+    """Return key and value of ``num_classes`` of a one-stage or two-stage detector."""
     for path in ('bbox_head.head_module', 'bbox_head', 'roi_head.bbox_head'):
         part = model
         for name in path.split('.'):
@@ -69,7 +69,7 @@ def _head_classes(model: ConfigDict) -> Optional[Tuple[str, int]]:
 
 
 def _datasets(name: str, dataset: Optional[ConfigDict]) -> List[Tuple[str, ConfigDict]]:
-    """Key and config of each data set inside wrappers and concatenations."""
+    """List key and config of each dataset inside wrappers and concatenations."""
     if not isinstance(dataset, dict):
         return []
     if 'dataset' in dataset:
@@ -81,7 +81,7 @@ def _datasets(name: str, dataset: Optional[ConfigDict]) -> List[Tuple[str, Confi
 
 
 def _class_names(dataset: ConfigDict):
-    """Names of the classes: those of the config, else those of the data set's own class; None if neither tells."""
+    """Return the class names of the config, else of the dataset's type, else None."""
     metainfo = dataset.get('metainfo') or {}
     if 'classes' in metainfo:
         return metainfo['classes']

@@ -1,4 +1,4 @@
-"""Parameters, GFLOPs and layers of a model, without its weights in memory."""
+"""Count the parameters, GFLOPs and layers of a model without allocating its weights."""
 import copy
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
@@ -17,18 +17,18 @@ _CONV_AND_LINEAR = ('convolution', 'mm', 'addmm')
 
 
 class ModelComplexity(NamedTuple):
-    """Size and cost of a model.
+    """Size and computational cost of a model.
 
     Args:
-        rows (List[LayerRow]): Its layers.
+        rows (List[LayerRow]): Layers of the model.
         parameters (int): Trainable parameters.
-        fixed_weights (int): The weights of the distribution focal layer, which other implementations count as
-            parameters and MMYOLO keeps as a buffer; 0 where there is none.
-        img_size (Tuple[int, int]): Height and width of the image that the GFLOPs hold for.
+        fixed_weights (int): Number of fixed weights of the distribution focal loss (DFL) layer, which other
+            implementations count as parameters and MMYOLO keeps as a buffer; 0 without such a layer.
+        img_size (Tuple[int, int]): Image height and width for which the GFLOPs are counted.
         gflops (float, optional): 2 × multiply-adds of convolutions and linear layers, in 10⁹. None for detectors
-            that do not run without an image.
-        gflops_with_attention (float, optional): The same with the products of self-attention (queries with keys,
-            weights with values).
+            that need a real image to run.
+        gflops_with_attention (float, optional): The same plus the matrix products of self-attention (queries with
+            keys, weights with values).
     """
     rows: List[LayerRow]
     parameters: int
@@ -40,12 +40,12 @@ class ModelComplexity(NamedTuple):
 
 def model_complexity(cfg: Config, img_size: Sequence[int] = (640, 640),
                      num_classes: Optional[int] = None) -> ModelComplexity:
-    """Measure a config's model on PyTorch's meta device: nothing is allocated or computed.
+    """Measure a config's model on PyTorch's meta device, which neither allocates nor computes.
 
     Args:
         cfg (Config): Config with a ``model``; not changed.
         img_size (Sequence[int]): Height and width in pixels. Defaults to (640, 640).
-        num_classes (int, optional): Number of classes instead of the config's. Defaults to None.
+        num_classes (int, optional): Number of classes; None keeps the config's. Defaults to None.
 
     Returns:
         ModelComplexity: Layers, parameters and GFLOPs.
@@ -59,11 +59,11 @@ def model_complexity(cfg: Config, img_size: Sequence[int] = (640, 640),
 
 
 def build_on_meta(cfg: Config, num_classes: Optional[int] = None) -> nn.Module:
-    """Build a config's model in evaluation mode without memory for its weights.
+    """Build a config's model in evaluation mode without allocating its weights.
 
     Args:
         cfg (Config): Config with a ``model``; not changed.
-        num_classes (int, optional): Number of classes instead of the config's. Defaults to None.
+        num_classes (int, optional): Number of classes; None keeps the config's. Defaults to None.
 
     Returns:
         nn.Module: The model on the meta device.
@@ -79,7 +79,7 @@ def build_on_meta(cfg: Config, num_classes: Optional[int] = None) -> nn.Module:
 
 def _count_flops(model: nn.Module, img_size: Sequence[int]) -> Tuple[float, float]:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(torch.empty(1, 3, *img_size, device='meta'))  # the mode 'tensor': backbone, neck and head
+        model(torch.empty(1, 3, *img_size, device='meta'))  # mode 'tensor': backbone, neck and head
     by_operator = counter.get_flop_counts()['Global']
     plain = sum(flops for operator, flops in by_operator.items() if str(operator).split('.')[-1] in _CONV_AND_LINEAR)
     return plain / 1e9, counter.get_total_flops() / 1e9

@@ -1,4 +1,4 @@
-"""A model's layers and cost as a table and as json."""
+"""Report a model's layers and cost as a table or JSON."""
 import json
 from pathlib import Path
 from typing import Union
@@ -13,10 +13,10 @@ from .console import wide_console
 
 
 def totals(complexity: ModelComplexity) -> str:
-    """Parameters and GFLOPs in words, one line each.
+    """Describe parameters and GFLOPs, one line each.
 
     Args:
-        complexity (ModelComplexity): What :func:`model_complexity` returns.
+        complexity (ModelComplexity): Result of :func:`model_complexity`.
 
     Returns:
         str: The text.
@@ -24,22 +24,22 @@ def totals(complexity: ModelComplexity) -> str:
     fixed = complexity.fixed_weights
     lines = [f'parameters: {complexity.parameters:,} trainable']
     if fixed:
-        lines[0] += (f'; {complexity.parameters + fixed:,} with the {fixed} fixed weights of the distribution focal '
-                     'layer, a buffer here')
+        lines[0] += (f'; {complexity.parameters + fixed:,} with the {fixed} fixed weights of the DFL layer, '
+                     'a buffer here')
     height, width = complexity.img_size
     if complexity.gflops is None:
-        lines.append('GFLOPs: not counted, this kind of detector needs an image')
+        lines.append('GFLOPs: not counted, this type of detector needs an image')
     else:
-        lines.append(f'GFLOPs at {height}×{width} (height×width): {complexity.gflops:.2f} of convolutions and linear '
+        lines.append(f'GFLOPs at {height}×{width} (height×width): {complexity.gflops:.2f} for convolutions and linear '
                      f'layers; {complexity.gflops_with_attention:.2f} with the products of self-attention')
     return '\n'.join(lines)
 
 
 def print_layers(complexity: ModelComplexity) -> None:
-    """Print the table of layers and the totals.
+    """Print the layer table and the totals.
 
     Args:
-        complexity (ModelComplexity): What :func:`model_complexity` returns.
+        complexity (ModelComplexity): Result of :func:`model_complexity`.
     """
     console = wide_console()
     table = Table(box=box.SIMPLE)
@@ -55,11 +55,11 @@ def print_layers(complexity: ModelComplexity) -> None:
 
 
 def write_layers(complexity: ModelComplexity, path: Union[str, Path]) -> None:
-    """Write layers and totals as json.
+    """Write layers and totals as JSON.
 
     Args:
-        complexity (ModelComplexity): What :func:`model_complexity` returns.
-        path (str or Path): The file.
+        complexity (ModelComplexity): Result of :func:`model_complexity`.
+        path (str or Path): The file to write.
     """
     content = complexity._asdict()
     content['rows'] = [row._asdict() for row in complexity.rows]

@@ -1,4 +1,4 @@
-"""Latency of a detector's stages over a data set, one image at a time."""
+"""Measure the latency of a detector's stages on a dataset, one image at a time."""
 from collections import Counter, defaultdict
 from typing import Dict, List, NamedTuple, Tuple
 
@@ -15,15 +15,15 @@ NETWORK_STAGES = ('preprocess', 'forward', 'postprocess')
 
 
 class Latency(NamedTuple):
-    """Measured times.
+    """Measured latency.
 
     Args:
-        stages (Dict[str, np.ndarray]): Milliseconds of each image by stage: ``load`` (reading the image and the
-            transforms of the test pipeline), ``preprocess`` (to the device, normalization), ``forward`` (the
-            network) and ``postprocess`` (decoding, score threshold, NMS, back to the image's scale). For detectors
-            that cannot be split so, ``forward`` holds both.
-        input_shapes (Counter): How many images the network saw at each (height, width).
-        warm_up (int): Passes over the first image that are not counted.
+        stages (Dict[str, np.ndarray]): Milliseconds per image by stage: ``load`` (reading the image, test pipeline),
+            ``preprocess`` (transfer to the device, normalization), ``forward`` (the network) and ``postprocess``
+            (decoding, score threshold, NMS, rescaling). For detectors that cannot be split this way, ``forward``
+            includes ``postprocess``.
+        input_shapes (Counter): Number of images per network input shape (height, width).
+        warm_up (int): Number of warm-up passes, which are not measured.
     """
     stages: Dict[str, np.ndarray]
     input_shapes: Counter
@@ -32,15 +32,15 @@ class Latency(NamedTuple):
 
 @torch.no_grad()
 def measure_latency(model: nn.Module, dataset: BaseDataset, warm_up: int = 10) -> Latency:
-    """Run a detector over a data set and time its stages; a CUDA device is synchronized around each.
+    """Run a detector on a dataset and time its stages; CUDA is synchronized before and after each.
 
     Args:
-        model (nn.Module): A detector of mmdet or mmyolo on its device, in evaluation mode.
-        dataset (:obj:`BaseDataset`): The test set with its pipeline.
-        warm_up (int): Passes over the first image before the measurement. Defaults to 10.
+        model (nn.Module): An mmdet or mmyolo detector on its device, in evaluation mode.
+        dataset (:obj:`BaseDataset`): The test set, with its pipeline.
+        warm_up (int): Number of unmeasured passes on the first image. Defaults to 10.
 
     Returns:
-        Latency: Times of every image.
+        Latency: Times of all images.
     """
     for _ in range(warm_up):
         _time_image(model, dataset, 0)
@@ -55,13 +55,13 @@ def measure_latency(model: nn.Module, dataset: BaseDataset, warm_up: int = 10) -
 
 
 def model_device(model: nn.Module) -> torch.device:
-    """Where a detector works; one without parameters, which runs an exported file, follows its preprocessor."""
+    """Return the device of a detector; an exported one has no parameters, so its preprocessor decides."""
     parameter = next(model.parameters(), None)
     return model.data_preprocessor.device if parameter is None else parameter.device
 
 
 def _time_image(model: nn.Module, dataset: BaseDataset, index: int) -> Tuple[Dict[str, float], Tuple[int, int]]:
-    """Milliseconds by stage of one image, and the height and width that the network saw."""
+    """Time the stages of one image in milliseconds; also return the input height and width."""
     watch = StopWatch(model_device(model))
     data = watch('load', lambda: pseudo_collate([dataset[index]]))
     data = watch('preprocess', lambda: model.data_preprocessor(data, False))

@@ -1,4 +1,4 @@
-"""The layers of a detector as YOLO's tables list them: index, source, parameters, module, arguments."""
+"""List the layers of a detector in the style of YOLO tables: index, source, parameters, module, arguments."""
 from typing import List, NamedTuple, Tuple, Union
 
 from mmcv.cnn import ConvModule
@@ -12,11 +12,11 @@ class LayerRow(NamedTuple):
     """A row of the table.
 
     Args:
-        index (int): Number of the layer.
-        source (int or Tuple[int, ...]): Layers that feed it; -1 is the one before.
-        parameters (int): Trainable parameters.
-        module (str): Its kind.
-        arguments (list): What it is made with: channels in and out first.
+        index (int): Index of the layer.
+        source (int or Tuple[int, ...]): Indices of its input layers; -1 is the previous layer.
+        parameters (int): Number of trainable parameters.
+        module (str): Type of the layer.
+        arguments (list): Arguments of the layer, starting with input and output channels.
     """
     index: int
     source: Union[int, Tuple[int, ...]]
@@ -28,15 +28,15 @@ class LayerRow(NamedTuple):
 def layer_table(model: nn.Module) -> List[LayerRow]:
     """List the layers of a detector.
 
-    A YOLO11 backbone and neck are listed layer by layer, numbered as in YOLO11's own tables: 0 to 10 the backbone,
-    to 22 the neck, 23 the head. Attention in the backbone or behind the neck has rows of its own, and what follows is
-    numbered on. Of other detectors only the parts at the top are listed, where -1 stands for the part before.
+    A YOLO11 backbone and neck are listed layer by layer, numbered as in YOLO11's own tables: backbone 0-10, neck
+    11-22, head 23. Attention in the backbone or after the neck gets extra rows and shifts the later indices. For other
+    detectors only the top-level modules are listed.
 
     Args:
-        model (nn.Module): A detector of mmdet or mmyolo.
+        model (nn.Module): An mmdet or mmyolo detector.
 
     Returns:
-        List[LayerRow]: The rows, in the order of the forward pass.
+        List[LayerRow]: The rows in forward order.
     """
     necks = list(model.neck) if isinstance(getattr(model, 'neck', None), nn.Sequential) else \
         [getattr(model, 'neck', None)]
@@ -55,18 +55,18 @@ def layer_table(model: nn.Module) -> List[LayerRow]:
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Number of parameters of a module."""
+    """Count the parameters of a module."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
 class _Table:
-    """The rows so far."""
+    """Builder of the rows."""
 
     def __init__(self) -> None:
         self.rows: List[LayerRow] = []
 
     def add(self, module: nn.Module, source: Union[int, Tuple[int, ...]] = -1, arguments: list = None) -> int:
-        """Append a layer; returns its index."""
+        """Append a layer and return its index."""
         name, known_arguments = _describe(module)
         index = len(self.rows)
         self.rows.append(
@@ -75,7 +75,7 @@ class _Table:
         return index
 
     def add_backbone(self, backbone: YOLO11CSPDarknet) -> Tuple[int, ...]:
-        """Append the backbone; returns the indices of the layers that feed the neck."""
+        """Append the backbone and return the indices of its output layers."""
         outputs = [self.add(backbone.stem)]
         for name in backbone.layers[1:]:
             stage = getattr(backbone, name)
@@ -86,7 +86,7 @@ class _Table:
         return tuple(outputs[i] for i in backbone.out_indices)
 
     def add_neck(self, neck: YOLO11PAFPN, inputs: Tuple[int, ...]) -> Tuple[int, ...]:
-        """Append the neck; returns the indices of the layers that put out its levels."""
+        """Append the neck and return the indices of its output layers."""
         inner = [inputs[-1]]
         for upsample, csp, lateral in zip(neck.upsample_layers, neck.top_down_layers, reversed(inputs[:-1])):
             self.add(upsample, -1 if inner[0] == len(self.rows) - 1 else inner[0])
@@ -103,7 +103,7 @@ class _Table:
         return self.add(csp)
 
     def add_attention(self, neck: AttentionNeck, levels: Tuple[int, ...]) -> Tuple[int, ...]:
-        """Append the attention of each level that has one; returns the indices of the levels' last layers."""
+        """Append the attention layers and return the index of the last layer of each level."""
         outputs = []
         for layer, source in zip(neck.layers, levels):
             outputs.append(source if isinstance(layer, nn.Identity) else self.add(layer, source, [_width(layer)]))
@@ -111,13 +111,13 @@ class _Table:
 
 
 def _width(layer: nn.Module) -> int:
-    """Channels of an attention layer: what its first convolution or linear layer takes."""
+    """Return the channels of an attention layer: the inputs of its first convolution or linear layer."""
     first = next(module for module in layer.modules() if isinstance(module, (nn.Conv2d, nn.Linear)))
     return first.in_channels if isinstance(first, nn.Conv2d) else first.in_features
 
 
 def _describe(module: nn.Module) -> Tuple[str, list]:
-    """Name and arguments; no arguments for a kind that is not one of YOLO11's."""
+    """Return name and arguments of a layer; no arguments if it is not a YOLO11 layer."""
     if isinstance(module, ConvModule):
         conv = module.conv
         return 'Conv', [conv.in_channels, conv.out_channels, conv.kernel_size[0], conv.stride[0]]

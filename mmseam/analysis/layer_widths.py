@@ -1,4 +1,4 @@
-"""Widths between the parts of a YOLO11 detector, read from its config."""
+"""Compare the channel widths between the parts of a YOLO11 config."""
 from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 from mmengine.config import ConfigDict
@@ -10,7 +10,7 @@ from mmseam.registry import MODELS
 
 
 class _Part(NamedTuple):
-    """A part of the detector: where it is, and the channels per level that it takes and gives; None if unknown."""
+    """A part of the detector: its key, and input and output channels per level, None if unknown."""
     key: str
     inputs: Optional[List[int]]
     outputs: Optional[List[int]]
@@ -19,19 +19,19 @@ class _Part(NamedTuple):
 
 
 def check_widths(model: ConfigDict) -> Iterator[str]:
-    """Compare what each part of the detector puts out with what the next one expects.
+    """Compare the output channels of each part of the detector with the input channels of the next.
 
     Args:
-        model (:obj:`ConfigDict`): The detector's config; parts of other families are passed over.
+        model (:obj:`ConfigDict`): Config of the detector; parts that are not YOLO11's are skipped.
 
     Yields:
-        str: One text per contradiction.
+        str: One message per mismatch.
     """
     parts = _parts(model)
-    for giver, taker in zip(parts, parts[1:]):
-        if giver.outputs and taker.inputs and giver.outputs != taker.inputs:
-            yield (f'{giver.key} puts out {_join(giver.outputs)} channels ({giver.output_keys}), but {taker.key} '
-                   f'expects {_join(taker.inputs)} ({taker.input_keys}); make {taker.key}.in_channels and the '
+    for source, target in zip(parts, parts[1:]):
+        if source.outputs and target.inputs and source.outputs != target.inputs:
+            yield (f'{source.key} puts out {_join(source.outputs)} channels ({source.output_keys}), but {target.key} '
+                   f'expects {_join(target.inputs)} ({target.input_keys}); make {target.key}.in_channels and the '
                    'widen_factor of all parts agree')
 
 

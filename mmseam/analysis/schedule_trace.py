@@ -1,4 +1,4 @@
-"""The schedule of a config by iteration, without images and without a network."""
+"""Trace a config's training schedule per iteration, without images and without a network."""
 import copy
 import math
 from types import SimpleNamespace
@@ -16,15 +16,15 @@ from mmseam.registry import HOOKS
 
 
 class ScheduleTrace(NamedTuple):
-    """What a training of N iterations does.
+    """Schedule of a training of N iterations.
 
     Attributes:
-        rates (ndarray): Learning rates of weights, weights of normalization layers, and biases. Shape (N, 3).
+        rates (ndarray): Learning rates of weights, normalization weights and biases. Shape (N, 3).
         momentum (ndarray): Momentum; NaN for an optimizer without one. Shape (N,).
         accumulation (ndarray): Batches per optimizer step. Shape (N,).
-        steps (ndarray): Optimizer steps so far, this iteration's included. Shape (N,).
+        steps (ndarray): Number of optimizer steps up to and including each iteration. Shape (N,).
         weight_decay (tuple[float]): Weight decay of the three groups.
-        optimizer (str): Class of the optimizer.
+        optimizer (str): Class name of the optimizer.
     """
 
     rates: np.ndarray
@@ -35,8 +35,8 @@ class ScheduleTrace(NamedTuple):
     optimizer: str
 
 
-class _Network(torch.nn.Module):
-    """One parameter in each of the three groups."""
+class _TinyNetwork(torch.nn.Module):
+    """Network with one layer per kind of parameter group."""
 
     def __init__(self, num_classes: int) -> None:
         super().__init__()
@@ -45,34 +45,34 @@ class _Network(torch.nn.Module):
 
 
 def trace_schedule(cfg: Config, num_images: int, num_processes: int = 1) -> ScheduleTrace:
-    """Run the schedule of a config: its hook and its optimizer, on empty batches.
+    """Run the scheduler hook and the optimizer of a config on empty batches.
 
     Args:
         cfg (Config): A config whose schedule is :class:`YOLOParamSchedulerHook`.
         num_images (int): Images in the training set.
-        num_processes (int): Processes that each take ``train_dataloader.batch_size`` images. Defaults to 1.
+        num_processes (int): Number of processes, each with ``train_dataloader.batch_size`` images. Defaults to 1.
 
     Returns:
         ScheduleTrace: The trace.
 
     Raises:
-        ValueError: The config has another schedule.
+        ValueError: The config uses another scheduler hook.
     """
     hook = HOOKS.build(copy.deepcopy(cfg.default_hooks.param_scheduler))
     if not isinstance(hook, YOLOParamSchedulerHook):
         raise ValueError(f'default_hooks.param_scheduler is {type(hook).__name__}, not mmseam.YOLOParamSchedulerHook')
-    runner = _stand_in(cfg, num_images, num_processes)
+    runner = _fake_runner(cfg, num_images, num_processes)
     optim_wrapper = runner.optim_wrapper
     hook.before_run(runner)
     hook.before_train(runner)
     steps, rows = [], []
     optim_wrapper.optimizer.register_step_post_hook(lambda *args: steps.append(runner.iter))
-    nothing = SimpleNamespace(backward=lambda: None)  # in the place of a loss
+    loss = SimpleNamespace(backward=lambda: None)
     length = len(runner.train_dataloader)
     for iteration in range(runner.max_epochs * length):
         runner.iter, runner.epoch = iteration, iteration // length
         hook.before_train_iter(runner, iteration % length)
-        optim_wrapper.update_params(nothing)
+        optim_wrapper.update_params(loss)
         groups = optim_wrapper.optimizer.param_groups
         rows.append((*(group['lr'] for group in groups), groups[0].get('momentum', math.nan),
                      optim_wrapper.accumulative_counts, len(steps)))
@@ -81,8 +81,8 @@ def trace_schedule(cfg: Config, num_images: int, num_processes: int = 1) -> Sche
                          tuple(group['weight_decay'] for group in groups), type(optim_wrapper.optimizer).__name__)
 
 
-class _Loader:
-    """The length and the batch size of a data loader."""
+class _EmptyLoader:
+    """Data loader without data: length and batch size only."""
 
     def __init__(self, num_images: int, batch_size: int, num_processes: int) -> None:
         self.dataset = range(num_images)
@@ -93,13 +93,13 @@ class _Loader:
         return self.length
 
 
-def _stand_in(cfg: Config, num_images: int, num_processes: int) -> SimpleNamespace:
-    """What the hook asks of a runner."""
-    network = _Network(cfg.model.bbox_head.head_module.num_classes)
+def _fake_runner(cfg: Config, num_images: int, num_processes: int) -> SimpleNamespace:
+    """Build the part of a runner that the hook uses."""
+    network = _TinyNetwork(cfg.model.bbox_head.head_module.num_classes)
     return SimpleNamespace(
         cfg=cfg, model=network, world_size=num_processes, max_epochs=cfg.train_cfg.max_epochs,
         auto_scale_lr=cfg.get('auto_scale_lr'), logger=MMLogger.get_current_instance(),
-        train_dataloader=_Loader(num_images, cfg.train_dataloader.batch_size, num_processes),
+        train_dataloader=_EmptyLoader(num_images, cfg.train_dataloader.batch_size, num_processes),
         optim_wrapper=_build_optim_wrapper(cfg, network))
 
 

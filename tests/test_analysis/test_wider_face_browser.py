@@ -23,27 +23,27 @@ GRAY = np.full((80, 120, 3), 90, dtype=np.uint8)
 def test_every_kind_has_its_color_and_stands_in_the_legend():
     image = np.full((800, 1200, 3), 90, dtype=np.uint8)
     boxes = np.array([[50, 50, 150, 200], [300, 50, 150, 200], [550, 50, 150, 200], [800, 50, 150, 200]])
-    picture = draw_faces(image, boxes, np.arange(4), ['caption'])
+    drawing = draw_faces(image, boxes, np.arange(4), ['caption'])
     for (left, top, width, height), color in zip(boxes, COLORS):
-        edge = [picture[top, left + 30], picture[top + height, left + 30], picture[top + 30, left],
-                picture[top + 30, left + width]]
+        edge = [drawing[top, left + 30], drawing[top + height, left + 30], drawing[top + 30, left],
+                drawing[top + 30, left + width]]
         assert (np.array(edge) == color).all()
-        assert (picture[800:] == color).all(axis=2).sum() >= 100
-    assert (picture[60:240, 60:190] == 90).all()
+        assert (drawing[800:] == color).all(axis=2).sum() >= 100
+    assert (drawing[60:240, 60:190] == 90).all()
     assert (image == 90).all() and len(LABELS) == len(COLORS)
-    assert picture.shape[1] == 1200 and picture.shape[0] > 800 + 2 * 20
+    assert drawing.shape[1] == 1200 and drawing.shape[0] > 800 + 2 * 20
 
 
 def test_small_images_are_enlarged_with_their_boxes():
-    picture = draw_faces(GRAY, np.array([[5, 10, 15, 20]]), np.array([2]), [])
-    assert picture.shape[1] == 6 * 120
-    assert (picture[6 * 10, 6 * 5:6 * 20] == COLORS[2]).all() and (picture[6 * 10 - 3, 6 * 5:6 * 20] == 90).all()
+    drawing = draw_faces(GRAY, np.array([[5, 10, 15, 20]]), np.array([2]), [])
+    assert drawing.shape[1] == 6 * 120
+    assert (drawing[6 * 10, 6 * 5:6 * 20] == COLORS[2]).all() and (drawing[6 * 10 - 3, 6 * 5:6 * 20] == 90).all()
 
 
 def colors_in(path):
     """Names of the colors of which boxes are drawn; the JPEG mixes them with what is beside them."""
-    picture = cv2.imread(str(path))[:6 * 80].astype(int)
-    near = [(np.abs(picture - color).max(axis=2) < 60).sum() for color in COLORS[:3]]
+    drawing = cv2.imread(str(path))[:6 * 80].astype(int)
+    near = [(np.abs(drawing - color).max(axis=2) < 60).sum() for color in COLORS[:3]]
     return {label for label, number in zip(LABELS, near) if number > 100}
 
 
@@ -58,9 +58,9 @@ def test_images_of_the_filter(tmp_path):
         return {path.relative_to(out).as_posix(): colors_in(path)
                 for path in browse_wider_face(tmp_path, 'val', out, num, expression)}
 
-    assert drawn() == {'e/open.jpg': {'not covered'}, 'f/heavy.jpg': {'not covered', 'heavily covered'},
-                       'g/mixed.JPG': {'partly covered'}}
-    assert drawn('occlusion=heavy & height>=20 & invalid=false') == {'f/heavy.jpg': {'heavily covered'}}
+    assert drawn() == {'e/open.jpg': {'not occluded'}, 'f/heavy.jpg': {'not occluded', 'heavily occluded'},
+                       'g/mixed.JPG': {'partially occluded'}}
+    assert drawn('occlusion=heavy & height>=20 & invalid=false') == {'f/heavy.jpg': {'heavily occluded'}}
     assert list(drawn(num=2)) == ['e/open.jpg', 'g/mixed.JPG']
     with pytest.raises(ValueError, match='no face'):
         drawn('height>500')

@@ -1,4 +1,4 @@
-"""Benchmark report of a tested detector: metrics, protocol, size, latency by stage."""
+"""Benchmark report of a tested detector: metrics, test protocol, size, latency per stage."""
 from .measure import benchmark
 from .report import print_report, write_report
 

@@ -1,4 +1,4 @@
-"""Benchmark report of a tested detector: metrics, parameters, GFLOPs and latency."""
+"""Benchmark a tested detector: metrics, parameters, GFLOPs and latency."""
 import platform
 from pathlib import Path
 from typing import Dict, Sequence
@@ -19,16 +19,16 @@ from .protocol import protocol
 
 
 def benchmark(runner: Runner, metrics: Dict[str, float]) -> dict:
-    """Measure the model of a finished test.
+    """Benchmark the model of a finished test.
 
     Args:
-        runner (Runner): A runner whose ``test`` has ended.
-        metrics (Dict[str, float]): What ``test`` returned.
+        runner (Runner): A runner that has finished ``test``.
+        metrics (Dict[str, float]): Return value of ``test``.
 
     Returns:
-        dict: Plain values, for json: ``config``, ``checkpoint``, ``metrics``, ``protocol``, ``parameters``,
-        ``gflops``, ``latency_ms`` (median and 95th percentile by stage), ``images_per_second`` and ``environment``.
-        Of an exported file ``parameters`` and ``gflops`` are None.
+        dict: JSON-serializable report: ``config``, ``checkpoint``, ``metrics``, ``protocol``, ``parameters``,
+        ``gflops``, ``latency_ms`` (median and 95th percentile per stage), ``images_per_second`` and ``environment``.
+        For an exported file ``parameters`` and ``gflops`` are None.
     """
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     latency = measure_latency(model.eval(), runner.test_dataloader.dataset)
@@ -45,7 +45,7 @@ def benchmark(runner: Runner, metrics: Dict[str, float]) -> dict:
 
 
 def _size(model: nn.Module, cfg: Config, img_size: Sequence[int]) -> dict:
-    """Parameters and GFLOPs, which an exported file does not tell."""
+    """Return parameters and GFLOPs; None for an exported file, which does not contain them."""
     if isinstance(model, ExportedDetector):
         return dict(parameters=None, gflops=None)
     complexity = model_complexity(cfg, img_size)
@@ -69,7 +69,7 @@ def _summary(milliseconds: np.ndarray) -> Dict[str, float]:
 
 
 def _rates(latency: Latency) -> Dict[str, float]:
-    """Images per second over the whole set, one after the other."""
+    """Compute images per second over the dataset at batch size 1."""
     network = sum(times for stage, times in latency.stages.items() if stage in NETWORK_STAGES)
     return dict(without_loading=float(1000 / network.mean()),
                 with_loading=float(1000 / sum(latency.stages.values()).mean()))
@@ -87,10 +87,10 @@ def _device_name(device: torch.device) -> str:
 
 
 def processor_name() -> str:
-    """Name the processor as the system does.
+    """Return the name of the processor.
 
     Returns:
-        str: Its model, or its architecture where no model is told.
+        str: The model name, or the architecture if the system reports no model.
     """
     info = Path('/proc/cpuinfo')
     lines = info.read_text(encoding='utf-8').splitlines() if info.is_file() else []

@@ -1,4 +1,4 @@
-"""In words and numbers, how the figures of a test came about."""
+"""Describe the protocol of a test: metrics, post-processing settings and input sizes."""
 from collections import Counter
 from typing import List
 
@@ -10,14 +10,14 @@ _SETTINGS = ('score_thr', 'nms', 'nms_pre', 'max_per_img', 'multi_label')
 
 
 def protocol(cfg: Config, input_shapes: Counter) -> dict:
-    """Describe a test, so that its figures can be compared with others.
+    """Describe the settings of a test that affect its results.
 
     Args:
-        cfg (Config): The config of the test.
-        input_shapes (Counter): How many images the network saw at each (height, width).
+        cfg (Config): Config of the test.
+        input_shapes (Counter): Number of images per network input shape (height, width).
 
     Returns:
-        dict: ``metrics``, the settings of the post-processing, ``resize``, ``input_shapes``, and all in one ``text``.
+        dict: ``metrics``, the post-processing settings, ``resize``, ``input_shapes``, and a summary as ``text``.
     """
     evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
     metrics = [_metric(evaluator) for evaluator in evaluators]
@@ -28,14 +28,14 @@ def protocol(cfg: Config, input_shapes: Counter) -> dict:
     shapes = [f'{height}x{width}' for (height, width), _ in input_shapes.most_common(3)]
     more = f' and {len(input_shapes) - 3} more sizes' if len(input_shapes) > 3 else ''
     text = '; '.join([
-        ' and '.join(metrics), *(f'{key} {_words(value)}' for key, value in settings.items()),
+        ' and '.join(metrics), *(f'{key} {_format(value)}' for key, value in settings.items()),
         f'network input (height x width) {", ".join(shapes)}{more}', 'resize: ' + (', '.join(resize) or 'none'),
         f'evaluated in batches of {cfg.test_dataloader.batch_size}'])
     return dict(metrics=metrics, **settings, resize=resize, input_shapes=shapes, text=text)
 
 
 def _metric(evaluator: ConfigDict) -> str:
-    """Kind of a metric and what of its settings changes its figures."""
+    """Describe a metric by its type and the settings that affect its values."""
     kind = evaluator.type if isinstance(evaluator.type, str) else evaluator.type.__name__
     shown = {key: value for key, value in evaluator.items()
              if key in ('metric', 'iou_thrs', 'iou_threshold', 'proposal_nums', 'eval_mode')}
@@ -45,7 +45,7 @@ def _metric(evaluator: ConfigDict) -> str:
 
 
 def _resize(pipeline: List[ConfigDict]) -> List[str]:
-    """The transforms that set the size of the image."""
+    """Describe the transforms that change the image size."""
     return [
         f'{transform.type}({", ".join(f"{key}={_plain(value)}" for key, value in transform.items() if key != "type")})'
         for transform in pipeline if 'Resize' in str(transform.type) or str(transform.type).endswith('Pad')
@@ -53,11 +53,11 @@ def _resize(pipeline: List[ConfigDict]) -> List[str]:
 
 
 def _plain(value):
-    """Without MMEngine's classes, so that it prints and goes to json."""
+    """Convert MMEngine's containers to plain ones, which print well and can be dumped to JSON."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _words(value) -> str:
+def _format(value) -> str:
     return ' '.join(f'{key} {item}' for key, item in value.items()) if isinstance(value, dict) else str(value)

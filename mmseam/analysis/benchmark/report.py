@@ -1,4 +1,4 @@
-"""A benchmark as a table and as json."""
+"""Print a benchmark as a table or write it as JSON."""
 import json
 import math
 from pathlib import Path
@@ -16,33 +16,33 @@ def write_report(report: dict, folder: Union[str, Path]) -> Path:
     """Write ``benchmark.json``.
 
     Args:
-        report (dict): What :func:`~mmseam.analysis.benchmark.measure.benchmark` returns.
-        folder (str or Path): The work folder.
+        report (dict): Result of :func:`~mmseam.analysis.benchmark.measure.benchmark`.
+        folder (str or Path): The output folder.
 
     Returns:
-        Path: The file.
+        Path: The file written.
     """
     path = Path(folder, 'benchmark.json')
     with atomic_write(path) as file:
-        json.dump(_valid(report), file, indent=2, ensure_ascii=False, allow_nan=False)
+        json.dump(_replace_non_finite(report), file, indent=2, ensure_ascii=False, allow_nan=False)
         file.write('\n')
     return path
 
 
-def _valid(value: Any) -> Any:
-    """NaN and infinity, which json does not know, as null."""
+def _replace_non_finite(value: Any) -> Any:
+    """Replace NaN and infinity, which JSON does not have, by None."""
     if isinstance(value, dict):
-        return {key: _valid(item) for key, item in value.items()}
+        return {key: _replace_non_finite(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_valid(item) for item in value]
+        return [_replace_non_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_report(report: dict) -> None:
-    """Print the benchmark as one table.
+    """Print the benchmark as a table.
 
     Args:
-        report (dict): What :func:`~mmseam.analysis.benchmark.measure.benchmark` returns.
+        report (dict): Result of :func:`~mmseam.analysis.benchmark.measure.benchmark`.
     """
     table = Table(box=box.SIMPLE, show_header=False)
     for name, value in _rows(report):
