@@ -29,7 +29,6 @@ def write_split(data: Path, out: Path) -> None:
             images=part, annotations=sum(boxes.values(), []), categories=source['categories'])))
         for image in part:
             _write_ultralytics(data / 'masked_faces' / 'images', out, name, image, boxes[image['id']])
-    (out / 'faces.yaml').write_text(f'path: {out.resolve()}\ntrain: images/train\nval: images/val\nnames:\n  0: face\n')
 
 
 def _write_ultralytics(source: Path, out: Path, part: str, image: dict, annotations: list) -> None:

@@ -9,6 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mmengine.registry import DefaultScope
+from mmengine.runner import Runner
+
+from mmseam.utils.config import load_config
 
 FOLDER = Path(__file__).resolve().parent.parent / 'benchmarks'
 SCRIPTS = ('forward.py', 'prediction.py', 'startup.py', 'training_step.py')
@@ -189,3 +193,22 @@ def test_prediction(tmp_path):
     # Weights, resizing and thresholds are the same in both engines
     assert facts['ONNX']['boxes_per_image'] == pytest.approx(facts['PyTorch']['boxes_per_image'], abs=1)
     assert sum(facts['PyTorch']['stages_ms'].values()) > facts['PyTorch']['stages_ms']['forward'] > 0
+
+
+def test_parity_compares_the_shipped_recipe_on_one_split(tmp_path, test_data, monkeypatch):
+    """The child changes data, classes, lengths and sizes; both sides get the same images and boxes."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    data = importlib.import_module('parity_data')
+    data.write_split(test_data, tmp_path)
+    cfg = data.child_config('plain', tmp_path, test_data / 'masked_faces' / 'images', 160, 10, 16, 0, False)
+    shipped = load_config(data.CONFIGS['plain'])
+    for key in ('optim_wrapper', 'custom_hooks', 'auto_scale_lr', 'param_scheduler'):
+        assert cfg.get(key) == shipped.get(key)
+    assert cfg.default_hooks.param_scheduler == shipped.default_hooks.param_scheduler
+    assert cfg.model.test_cfg == shipped.model.test_cfg and '640' not in cfg.pretty_text
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        loader = Runner.build_dataloader(cfg.train_dataloader, seed=0)
+    assert len(loader.dataset) == 600 and next(iter(loader))['inputs'].shape == (16, 3, 160, 160)
+    rows = [line for file in (tmp_path / 'labels').rglob('*.txt') for line in file.read_text().splitlines()]
+    boxes = sum(len(json.loads((tmp_path / f'{part}.json').read_text())['annotations']) for part in ('train', 'val'))
+    assert len(list((tmp_path / 'images' / 'val').iterdir())) == 97 and len(rows) == boxes == 1460

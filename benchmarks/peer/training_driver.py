@@ -11,9 +11,8 @@ import argparse
 import itertools
 import json
 import math
-import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import numpy
 import torch
@@ -25,6 +24,7 @@ from ultralytics import YOLO  # noqa: E402
 from ultralytics.engine import predictor  # noqa: E402
 from ultralytics.engine.trainer import BaseTrainer  # noqa: E402
 from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
+from ultralytics.nn.modules import head as modules_of_heads  # noqa: E402
 from ultralytics.nn.tasks import DetectionModel  # noqa: E402
 
 
@@ -132,7 +132,7 @@ def trace(args):
 def build_network(head):
     """A fresh network of one class, with the published YOLO11 MultiSEAM head if asked for.
 
-    The classes of that head exist only in processes that read its code; a module for them makes checkpoints loadable.
+    Its classes are put where people paste them, so that checkpoints can be loaded.
     """
     torch.manual_seed(0)
     if head == 'plain':
@@ -143,10 +143,9 @@ def build_network(head):
     head.f, head.i, head.type = article.sources, net.model[-1].i, type(head).__name__
     head.bias_init()
     net.model[-1], net.stride = head, head.stride
-    module = sys.modules.setdefault('published_head', ModuleType('published_head'))
     for kind in {type(layer) for layer in head.modules() if type(layer).__module__ == 'builtins'}:
-        kind.__module__ = module.__name__
-        setattr(module, kind.__qualname__, kind)
+        kind.__module__ = modules_of_heads.__name__
+        setattr(modules_of_heads, kind.__qualname__, kind)
     return net
 
 

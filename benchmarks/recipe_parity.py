@@ -1,0 +1,173 @@
+"""Train by mmseam as shipped and by Ultralytics on the same faces from the same tensors, and score both alike.
+
+    python benchmarks/recipe_parity.py DATA OUT --peer-python peer/bin/python --peer-path FOLDER
+    python benchmarks/recipe_parity.py DATA OUT --optimizer auto --seeds 0 1 2 --imgsz 320 --head multiseam
+
+YOLO11n of one class starts from backbone, neck and box branch of ``weights/yolo11n-pose.pt`` and a fresh class branch.
+The child config sets data, classes, epochs, image size and batch size, and nothing else. The averaged weights of both
+sides are tested by mmseam's pipeline and scored by pycocotools (score threshold 0.001, NMS at 0.7, 300 boxes per
+image); the peer's are also tested by the peer itself. Ten epochs at 160 pixels take some minutes on a CPU core. A run
+that is there already is not repeated; one training runs at a time.
+
+DATA holds ``masked_faces/`` (``images/``, ``annotations.json``) and ``weights/yolo11n-pose.pt``. The start tensors are
+written by the peer, so that the first run of a head needs it.
+"""
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from common import machine, write_json
+from parity_data import child_config, score, write_split
+
+FOLDER = Path(__file__).resolve().parent
+TOOLS = FOLDER.parent / 'tools'
+OURS, PEER = 'mmseam', 'peer'
+PATHS = ('data', 'out', 'peer_python', 'peer_path', 'seeds')
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('data', type=Path)
+    parser.add_argument('out', type=Path, help='folder of all runs')
+    parser.add_argument('--peer-python', metavar='PATH', help='interpreter of an environment with ultralytics')
+    parser.add_argument('--peer-path', metavar='FOLDER', help='folder with torchvision_stub.py and the head')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
+    parser.add_argument('--imgsz', type=int, default=160)
+    parser.add_argument('--epochs', type=int, default=10)
+    parser.add_argument('--batch', type=int, default=16, help='images per iteration of all processes (default: 16)')
+    parser.add_argument('--processes', type=int, default=1, help='processes that share a batch of ours (default: 1)')
+    parser.add_argument('--optimizer', default='SGD', choices=['SGD', 'auto'])
+    parser.add_argument('--head', default='plain', choices=['plain', 'multiseam'])
+    parser.add_argument('--threads', type=int, default=1, help='CPU threads of each process (default: 1)')
+    return parser.parse_args()
+
+
+# ======================== Runs ========================
+def call(args, log: Path, *command, **env) -> None:
+    """Run a command; its output goes to a file.
+
+    Raises:
+        SystemExit: It failed.
+    """
+    threads = dict(OMP_NUM_THREADS=str(args.threads), OMP_WAIT_POLICY='passive')
+    with open(log, 'a') as file:
+        process = subprocess.run(list(map(str, command)), stdout=file, stderr=subprocess.STDOUT, check=False,
+                                 env={**os.environ, **threads, **env})
+    if process.returncode:
+        raise SystemExit(f'{command[1]} ended with {process.returncode}; see {log}')
+
+
+def call_peer(args, log: Path, action: str, out: Path, *options) -> None:
+    """Run the peer's driver."""
+    if not (args.peer_python and args.peer_path):
+        raise SystemExit(f'{out}: is not there yet; --peer-python and --peer-path are needed to make it')
+    env = dict(YOLO_VERBOSE='False', YOLO_OFFLINE='True', YOLO_CONFIG_DIR=tempfile.gettempdir())
+    driver = FOLDER / 'peer' / 'training_driver.py'
+    call(args, log, args.peer_python, driver, action, out, '--head', args.head, *options, PYTHONPATH=args.peer_path,
+         **env)
+
+
+def start_weights(args) -> Path:
+    """The start tensors in the forms of both sides."""
+    folder = args.out / f'start_{args.head}'
+    if not (folder / 'start.pth').is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        log = folder / 'log.txt'
+        call_peer(args, log, 'start', folder, '--weights', args.data / 'weights' / 'yolo11n-pose.pt')
+        call(args, log, sys.executable, TOOLS / 'model_converters' / 'ultralytics_to_mmseam.py', folder / 'start.pt',
+             folder / 'start.pth')
+    return folder
+
+
+def run_peer(args, folder: Path, seed: int) -> dict:
+    """Train by Ultralytics, the mosaic closed for as many epochs as ours; its weights are scored by both sides."""
+    for name in ('images', 'labels', 'val.json', 'start.pt'):
+        source = start_weights(args) if name == 'start.pt' else args.out / 'data'
+        if not (folder / name).exists():
+            (folder / name).symlink_to((source / name).resolve())
+    (folder / 'faces.yaml').write_text(f'path: {folder}\ntrain: images/train\nval: images/val\nnames: [face]\n')
+    log, weights = folder / 'log.txt', folder / 'weights.pth'
+    call_peer(args, log, 'train', folder, '--imgsz', args.imgsz, '--epochs', args.epochs, '--batch', args.batch,
+              '--optimizer', args.optimizer, '--seed', seed, '--close-mosaic', min(10, args.epochs // 3))
+    call(args, log, sys.executable, TOOLS / 'model_converters' / 'ultralytics_to_mmseam.py',
+         folder / 'run' / 'weights' / 'last.pt', weights)
+    own = score(args.out / 'data' / 'val.json', folder / 'detections.json')
+    return dict(detect(args, folder, write_config(args, folder, seed), weights), by_peer=own)
+
+
+def run_ours(args, folder: Path, seed: int) -> dict:
+    """Train by mmseam's tools."""
+    config = write_config(args, folder, seed)
+    launch, option = [sys.executable], []
+    if args.processes > 1:
+        launch = [*launch, '-m', 'torch.distributed.run', '--nproc_per_node', args.processes, '--master_port', 29511]
+        option = ['--launcher', 'pytorch']
+    call(args, folder / 'log.txt', *launch, TOOLS / 'train.py', config, '--work-dir', folder, *option)
+    return detect(args, folder, config, folder / f'epoch_{args.epochs}.pth')
+
+
+def write_config(args, folder: Path, seed: int) -> Path:
+    """Write the child config."""
+    cfg = child_config(
+        args.head, args.out / 'data', args.data / 'masked_faces' / 'images', args.imgsz, args.epochs,
+        args.batch // args.processes, seed, args.optimizer == 'auto')
+    cfg.load_from = str(start_weights(args) / 'start.pth')
+    cfg.dump(str(folder / 'config.py'))
+    return folder / 'config.py'
+
+
+def detect(args, folder: Path, config: Path, weights: Path) -> dict:
+    """Score weights by mmseam's test pipeline."""
+    prefix = folder / 'by_mmseam'
+    call(args, folder / 'log.txt', sys.executable, TOOLS / 'test.py', config, weights, '--work-dir', folder / 'test',
+         '--cfg-options', f'test_evaluator.outfile_prefix={prefix}')
+    return score(args.out / 'data' / 'val.json', Path(f'{prefix}.bbox.json'))
+
+
+def result(args, side: str, seed: int) -> dict:
+    """AP of a run, which is made if it is not there."""
+    name = f'{args.head}_{args.optimizer}_{args.imgsz}px_{args.epochs}e_b{args.batch}'
+    if side == OURS and args.processes > 1:
+        name += f'x{args.processes}'
+    folder = args.out / f'{name}_s{seed}' / side
+    file = folder / 'result.json'
+    if not file.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        print(f'{folder} ...', file=sys.stderr)
+        scores = (run_peer if side == PEER else run_ours)(args, folder, seed)
+        settings = {key: value for key, value in vars(args).items() if key not in PATHS}
+        write_json(str(file), dict(side=side, seed=seed, **scores, settings=settings, machine=machine()))
+    return json.loads(file.read_text())
+
+
+def print_table(args, rows: dict) -> None:
+    """Means and seeds of both sides, in percent."""
+    print(f'\n{args.head}, {args.optimizer}, {args.imgsz} px, {args.epochs} epochs, batch {args.batch}')
+    columns = {f'{side} {key}': [run[key] for run in results] for side, results in rows.items()
+               for key in ('AP', 'AP50')}
+    if PEER in rows:
+        columns['peer AP, its own test'] = [run['by_peer']['AP'] for run in rows[PEER]]
+    for name, values in columns.items():
+        seeds = ' '.join(f'{100 * value:.1f}' for value in values)
+        print(f'{name:<22} mean {100 * statistics.mean(values):.1f}   seeds {seeds}')
+    if PEER in rows:
+        difference = statistics.mean(columns[f'{OURS} AP']) - statistics.mean(columns[f'{PEER} AP'])
+        print(f'mmseam - peer: {100 * difference:+.1f} AP')
+
+
+def main():
+    args = parse_args()
+    args.data, args.out = args.data.resolve(), args.out.resolve()
+    if not (args.out / 'data' / 'val.json').is_file():
+        write_split(args.data, args.out / 'data')
+    sides = [OURS, PEER] if args.peer_python else [OURS]
+    print_table(args, {side: [result(args, side, seed) for seed in args.seeds] for side in sides})
+
+
+if __name__ == '__main__':
+    main()
