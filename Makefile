@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 # Test processes share the cores; each of them computes on one.
 WORKERS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+FUZZ_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test test-mim test-slow lint clean
+.PHONY: help install quickstart test fuzz test-mim test-slow lint clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /make \1\t/' | expand -t 20
@@ -27,6 +28,9 @@ quickstart: install ## Train YOLO11n-MultiSEAM on drawn, partly covered faces in
 test: install ## Run the tests (real data too, where MMSEAM_TEST_DATA names its folder)
 	$(PYTEST) tests
 
+fuzz: install ## Feed damaged and hostile files to every reader for FUZZ_SECONDS, ten minutes
+	$(BIN)/python tests/fuzz/runner.py --seconds $(FUZZ_SECONDS) --seed $$(date +%s)
+
 test-mim: install ## Install wheels into throw-away environments and run the real mim there
 	$(BIN)/python -m pytest -m mim tests/test_mim
 
@@ -40,4 +44,4 @@ lint: install ## Check style, spelling, types and the direction of imports
 	$(BIN)/mypy
 
 clean: ## Remove the environment, builds and results
-	rm -rf $(VENV) build dist *.egg-info mmseam/.mim results work_dirs
+	rm -rf $(VENV) build dist *.egg-info mmseam/.mim results work_dirs fuzz_failures

@@ -83,6 +83,7 @@ def _plain_key(key: Any) -> Any:
 PLAIN_NAMES = name_table({
     'collections.OrderedDict': (lambda: OrderedDict(), lambda *_: None),  # torch hangs metadata on it
     '_codecs.encode': (_encode_latin1, ),
+    **{f'{module}.bytes': (lambda: b'', ) for module in ('builtins', '__builtin__')},  # protocol 2: of an empty array
     **{f'{module}.{kind.__name__}': (lambda items=(), kind=kind: _plain_set(kind, items), )
        for module in ('builtins', '__builtin__') for kind in (set, frozenset)},
 })

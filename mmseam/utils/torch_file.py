@@ -26,10 +26,10 @@ def read_torch_file(file: IO[bytes], unpickler: Type[TensorUnpickler]) -> Any:
         UnsafePickleError: It asks for code.
         RestrictedPickleError: It is damaged or no file of ``torch.save``.
     """
-    if not zipfile.is_zipfile(file):
-        file.seek(0)
-        return read_legacy_file(file, unpickler)
     try:
+        if not zipfile.is_zipfile(file):
+            file.seek(0)
+            return read_legacy_file(file, unpickler)
         archive = _Archive(zipfile.ZipFile(file))
         return unpickler(io.BytesIO(archive.read('data.pkl')), archive.read_storage).load()
     except RestrictedPickleError:

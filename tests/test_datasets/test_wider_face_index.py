@@ -59,6 +59,15 @@ def test_orientation_that_does_not_exist_turns_nothing(tmp_path, orientation):
     assert read_image_size(str(tmp_path / 'image.jpg')) == (60, 40)
 
 
+def test_orientation_of_an_odd_type_turns_the_image_as_opencv_does(tmp_path):
+    exif, path = Image.Exif(), tmp_path / 'image.jpg'
+    exif[0x0112] = 6
+    Image.new('RGB', (60, 40)).save(path, exif=exif)
+    path.write_bytes(path.read_bytes().replace(b'\x01\x12\0\x03', b'\x01\x12\0\x04'))
+    height, width = cv2.imread(str(path)).shape[:2]
+    assert read_image_size(str(path)) == (width, height) == (40, 60)
+
+
 @pytest.mark.parametrize('place', [b'IDAT', b'IEND'], ids=['before the pixels', 'behind them'])
 def test_orientation_of_a_png_is_found_without_decoding(tmp_path, place):
     exif, path = Image.Exif(), tmp_path / 'image.png'

@@ -33,7 +33,7 @@ class Manifest:
             if fields.pop('generator') != _GENERATOR:
                 return None
             return cls(**fields)
-        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError):
+        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
     def write(self, folder: Path) -> None:

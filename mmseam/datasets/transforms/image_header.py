@@ -19,6 +19,7 @@ MAX_PIXELS = 2**28
 _JPEG_PIXELS_PER_BYTE = 64 * 8
 _HEADER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error)
 _EXIF_ORIENTATION = 0x0112
+_EXIF = b'Exif\0\0'
 _PNG = b'\x89PNG\r\n\x1a\n'
 
 
@@ -98,15 +99,26 @@ def _open(file: IO[bytes]) -> Image.Image:
     return PngImageFile(file) if signature == _PNG else Image.open(file)
 
 
-def _orientation(image: Image.Image, file: IO[bytes]) -> object:
+def _orientation(image: Image.Image, file: IO[bytes]) -> Optional[int]:
     try:
-        if not isinstance(image, PngImageFile):
-            return image.getexif().get(_EXIF_ORIENTATION)
-        exif = Image.Exif()
-        exif.load(_png_exif(file))
-        return exif.get(_EXIF_ORIENTATION)
+        exif = _png_exif(file) if isinstance(image, PngImageFile) else image.info.get('exif')
+        return _exif_orientation(exif) if exif else image.getexif().get(_EXIF_ORIENTATION)
     except _HEADER_ERRORS:  # damaged EXIF data: OpenCV does not turn the image either
         return None
+
+
+def _exif_orientation(exif: bytes) -> Optional[int]:
+    """Orientation in EXIF data, read as OpenCV does: whatever type the entry claims, unlike Pillow."""
+    exif = exif[len(_EXIF):] if exif.startswith(_EXIF) else exif
+    order = {b'II*\0': '<', b'MM\0*': '>'}.get(exif[:4])
+    if order is None:
+        return None
+    start, = struct.unpack_from(f'{order}I', exif, 4)
+    count, = struct.unpack_from(f'{order}H', exif, start)
+    for entry in range(start + 2, start + 2 + 12 * count, 12):
+        if struct.unpack_from(f'{order}H', exif, entry) == (_EXIF_ORIENTATION, ):
+            return struct.unpack_from(f'{order}H', exif, entry + 8)[0]
+    return None
 
 
 def _png_exif(file: IO[bytes]) -> bytes:

@@ -1,6 +1,7 @@
 """Result files of WIDER FACE, one per image: name, count, and rows of left, top, width, height, score."""
 import lzma
 import os
+import struct
 import tarfile
 import warnings
 import zipfile
@@ -15,7 +16,9 @@ from .ground_truth import LARGEST_NUMBER, image_key
 
 _LONGEST_COUNT = 9  # digits; Python refuses to read some thousands
 _LONGEST_QUOTE = 200  # characters of a line in a message
-_ARCHIVE_ERRORS = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, OSError)
+# What damaged archives, and those that are encrypted or packed by an unknown method, end in.
+_ARCHIVE_ERRORS = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, struct.error, EOFError, OSError,
+                   ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 class ResultsFormatError(ValueError):
