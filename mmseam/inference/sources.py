@@ -10,6 +10,8 @@ import numpy as np
 from mmdet.apis.det_inferencer import IMG_EXTENSIONS
 from PIL import Image, ImageOps
 
+from mmseam.datasets.transforms.image_header import BadImageError, is_image_error
+
 from .media import VIDEO_EXTENSIONS, SourceImage, VideoReader, is_video, read_image
 
 
@@ -38,15 +40,16 @@ class ImageSource:
     def __iter__(self) -> Iterator[SourceImage]:
         """The images that can be read."""
         for place, item in enumerate(self._items):
-            if not isinstance(item, Path):
-                yield SourceImage(to_bgr(item), f'image {place}')
-                continue
+            path = item if isinstance(item, Path) else None
+            name = str(path or f'image {place}')
             try:
-                image = read_image(item)
+                image = read_image(path) if path else _to_bgr_or_bad(item, name)
             except OSError as error:
+                if not is_image_error(error):
+                    raise
                 self.leave_out(str(error))
             else:
-                yield SourceImage(image, str(item), item)
+                yield SourceImage(image, name, path)
 
     @property
     def paths(self) -> List[Path]:
@@ -119,6 +122,13 @@ def to_bgr(image: Union[np.ndarray, Image.Image]) -> np.ndarray:
     if image.ndim == 3 and image.shape[2] == 3:
         return image
     return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR if image.ndim == 2 else cv2.COLOR_BGRA2BGR)
+
+
+def _to_bgr_or_bad(image: Union[np.ndarray, Image.Image], name: str) -> np.ndarray:
+    try:
+        return to_bgr(image)
+    except (OSError, SyntaxError) as error:  # Pillow reads the file of an image only now
+        raise BadImageError(f'{name}: {error}') from error
 
 
 def _expand(item: Any, leave_out: Optional[Path]) -> list:

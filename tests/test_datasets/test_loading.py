@@ -1,6 +1,7 @@
 """``LoadIntactImage``: damaged image files in training and in test."""
 import errno
 import io
+import json
 import multiprocessing
 import resource
 from pathlib import Path
@@ -177,7 +178,7 @@ def test_training_goes_on_with_another_sample(tmp_path, monkeypatch):
         np.testing.assert_array_equal(sample['img'], cv2.imread(sample['img_path']))
         assert sample['instances'][0]['bbox'][0] == 10 * sample['img_id']
         assert sample['dataset'] is dataset
-    assert {line.split('\t')[0][-5:] for line in log.read_text().splitlines()} == {'1.jpg', '2.jpg'}
+    assert {json.loads(line)[0][-5:] for line in log.read_text().splitlines()} == {'1.jpg', '2.jpg'}
 
 
 def test_bad_images_are_not_noted_after_training(tmp_path, monkeypatch):

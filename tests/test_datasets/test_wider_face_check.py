@@ -97,6 +97,13 @@ def test_bad_annotation_file(tmp_path, text, message):
     assert (finding.level, finding.count) == ('error', 1) and message in finding.items[0]
 
 
+def test_list_of_the_test_split_that_is_no_text(tmp_path):
+    (tmp_path / 'wider_face_split').mkdir()
+    (tmp_path / 'wider_face_split' / 'wider_face_test_filelist.txt').write_bytes(b'e/\xff.jpg')
+    finding, = check_wider_face(tmp_path, 'test')
+    assert finding.level == 'error' and 'wider_face_test_filelist.txt: expected UTF-8 text' in finding.items[0]
+
+
 def test_list_of_the_test_split(tmp_path):
     (tmp_path / 'wider_face_split').mkdir()
     (tmp_path / 'wider_face_split' / 'wider_face_test_filelist.txt').write_text('e/a.jpg\r\ne/b.jpg\n\n')

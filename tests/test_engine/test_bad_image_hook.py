@@ -1,13 +1,16 @@
 """``BadImageHook`` in a real training run with worker processes."""
+import logging
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from mmengine.model import BaseModel
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
-from wider_face_files import face, truncate, write_wider_face
+from wider_face_files import face, truncate, write_image, write_wider_face
 
+from mmseam.datasets import LoadIntactImage
 from mmseam.engine import BadImageHook
 
 
@@ -63,6 +66,31 @@ def test_bad_images_are_counted_and_named(tmp_path, loop):
     assert 'e/2.jpg' in log and 'e/5.jpg' in log
     hook = next(hook for hook in runner.hooks if isinstance(hook, BadImageHook))
     assert not Path(hook._log_file).exists()
+
+
+class OneImage:
+    """A data set whose samples are all of the same image."""
+
+    def __init__(self, path):
+        self.path = path
+        write_image(path)
+
+    def __len__(self):
+        return 1
+
+    def get_data_info(self, _):
+        return dict(img_path=str(self.path))
+
+
+def test_names_with_odd_characters_are_reported(tmp_path):
+    data = OneImage(tmp_path / 'good.jpg')
+    hook = BadImageHook()
+    odd = [f'{tmp_path}/tab\t.jpg', f'{tmp_path}/line\n.jpg', f'{tmp_path}/no text \udcff.jpg']
+    for path in odd:
+        with pytest.warns(UserWarning, match='bad image'):
+            LoadIntactImage().transform(dict(img_path=path, dataset=data))
+    hook.after_train(SimpleNamespace(work_dir=str(tmp_path), logger=logging.getLogger('test')))
+    assert 'no text \\udcff.jpg' in (tmp_path / 'bad_images.txt').read_text()
 
 
 def test_nothing_is_written_when_all_images_are_good(tmp_path):

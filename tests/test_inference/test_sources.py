@@ -1,4 +1,7 @@
 """What counts as a source, in which order its images come, and what is left out."""
+import errno
+import io
+
 import cv2
 import numpy as np
 import pytest
@@ -38,6 +41,25 @@ def test_images_of_a_folder_are_sorted_and_results_left_out(folder):
     assert source.root == folder
     assert names(source, folder) == ['a.png', 'b/1.webp', 'b/2.JPG']
     assert names(open_source(str(folder)), folder) == ['a.png', 'b/1.webp', 'b/2.JPG', 'out/a.png']
+
+
+def test_damaged_file_that_pillow_has_opened_is_left_out(folder):
+    content = (folder / 'b' / '2.JPG').read_bytes()
+    opened = Image.open(io.BytesIO(content[:-20]))
+    source = open_source([opened, picture()], report=lambda reason: None)
+    assert [image.name for image in source] == ['image 1']
+    reason, = source.bad
+    assert reason.startswith('image 0: ') and 'truncated' in reason
+
+
+def test_error_of_the_machine_leaves_no_image_out(folder, monkeypatch):
+
+    def fail(*args, **kwargs):
+        raise OSError(errno.EMFILE, 'too many open files')
+
+    monkeypatch.setattr('mmengine.fileio.get', fail)
+    with pytest.raises(OSError, match='too many open files'):
+        list(open_source(folder))
 
 
 def test_patterns(folder):

@@ -1,4 +1,5 @@
 """Image loading that notices damaged files and, in training, goes on without them."""
+import json
 import os
 import random
 import warnings
@@ -176,7 +177,7 @@ def _note_bad_image(path: str, error: OSError) -> None:
         # One short line in append mode: workers may write at the same time. The file is there until training has ended;
         # workers that look further ahead must not make a new one.
         with suppress(FileNotFoundError), open(log_file, 'a', encoding='utf-8', opener=_open_existing) as file:
-            file.write(f'{path}\t{error}\n')
+            file.write(json.dumps([path, str(error)]) + '\n')  # in ASCII, whatever the name of the file holds
 
 
 def _open_existing(path: str, flags: int) -> int:

@@ -10,6 +10,7 @@ from typing import Callable, Iterable, Iterator, List, Optional, Tuple, Union
 import numpy as np
 
 from ..transforms import LoadIntactImage
+from ..transforms.image_header import is_image_error
 from .annotations import (
     IMAGE_SUFFIXES,
     WIDER_FACE_ATTRIBUTES,
@@ -82,7 +83,11 @@ def check_wider_face(root: Union[str, os.PathLike],
 def _read_list(folder: Path, split: str) -> WIDERFaceAnnotations:
     if split != 'test':
         return read_wider_face_annotations(folder / f'wider_face_{split}_bbx_gt.txt')
-    lines = (folder / 'wider_face_test_filelist.txt').read_text(encoding='utf-8-sig').split('\n')
+    path = folder / 'wider_face_test_filelist.txt'
+    try:
+        lines = path.read_text(encoding='utf-8-sig').split('\n')
+    except UnicodeDecodeError as error:
+        raise WIDERFaceFormatError(f'{path}: expected UTF-8 text ({error})') from error
     names = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
     no_faces = np.zeros((0, 4 + len(WIDER_FACE_ATTRIBUTES)))
     return WIDERFaceAnnotations(names, np.zeros(len(names) + 1, dtype=np.int64), no_faces[:, :4], no_faces[:, 4:])
@@ -94,10 +99,13 @@ def _is_image(path: Path) -> bool:
 
 def _read_image(path: Path) -> Tuple[Tuple[int, int], str, str]:
     """Width and height, a digest of the content, and what is wrong with it, if anything."""
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = str(path)  # of a file that cannot be read, so that it equals no other
     try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
         height, width = LoadIntactImage().transform(dict(img_path=str(path)))['ori_shape']
     except OSError as error:
+        if not is_image_error(error):
+            raise
         return _BAD, digest, str(error)
     return (width, height), digest, ''
 

@@ -1,5 +1,6 @@
 """Count of the images that could not be read in training."""
 import atexit
+import json
 import logging
 import os
 import tempfile
@@ -31,7 +32,7 @@ class BadImageHook(Hook):
 
     def __init__(self) -> None:
         # Set here and not before training: an iteration-based loop starts its workers while it is being built.
-        handle, self._log_file = tempfile.mkstemp('.tsv', 'mmseam_bad_images_')
+        handle, self._log_file = tempfile.mkstemp('.jsonl', 'mmseam_bad_images_')
         os.close(handle)
         atexit.register(_remove, self._log_file)  # of a training that was broken off
         os.environ[BAD_IMAGE_LOG] = self._log_file
@@ -48,7 +49,7 @@ class BadImageHook(Hook):
         if not bad or not is_main_process():
             return
         report = os.path.join(runner.work_dir, 'bad_images.txt')
-        with atomic_write(report) as file:
+        with atomic_write(report, errors='backslashreplace') as file:
             file.writelines(f'{path}\t{reason}\n' for path, reason in sorted(bad.items()))
         named = ', '.join(sorted(bad)[:_NAMED_IMAGES]) + (', …' if len(bad) > _NAMED_IMAGES else '')
         runner.logger.log(logging.WARNING, f'{len(bad)} images could not be read and were replaced by other samples: '
@@ -59,7 +60,7 @@ class BadImageHook(Hook):
         if not os.path.exists(self._log_file):  # a second training with the same hook
             return {}
         with open(self._log_file, encoding='utf-8') as file:
-            images = dict(line.rstrip('\n').split('\t', 1) for line in file)
+            images = dict(map(json.loads, file))
         _remove(self._log_file)
         return images
 
