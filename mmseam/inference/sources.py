@@ -43,7 +43,7 @@ class ImageSource:
             path = item if isinstance(item, Path) else None
             name = str(path or f'image {place}')
             try:
-                image = read_image(path) if path else _to_bgr_or_bad(item, name)
+                image = read_image(item) if isinstance(item, Path) else _to_bgr_or_bad(item, name)
             except OSError as error:
                 if not is_image_error(error):
                     raise
