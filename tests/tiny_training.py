@@ -29,17 +29,19 @@ env_cfg = dict(cudnn_benchmark=False)
 """
 
 
-def write_tiny_training(folder: Path, base: Path) -> Path:
+def write_tiny_training(folder: Path, base: Path, num_images: int = NUM_IMAGES) -> Path:
     """Write the data set and a config for it.
 
     Args:
         folder (Path): Where to.
         base (Path): A WIDER FACE config.
+        num_images (int): Images of each split. Defaults to 8.
 
     Returns:
         Path: The config.
     """
-    images = {f'0--Noise/noise_{i}.jpg': [face(10, 10, 40, 50), face(60, 20, 30, 30)] for i in range(NUM_IMAGES)}
+    faces = [face(10, 10, 40, 50), face(60, 20, 30, 30, occlusion=2)]
+    images = {f'0--Noise/noise_{i}.jpg': faces for i in range(num_images)}
     for split in ('train', 'val'):
         write_wider_face(folder / 'data', images, split)
     config = folder / 'tiny_face.py'

@@ -41,10 +41,13 @@ def main() -> None:
     from mmengine.evaluator import DumpResults
     from mmengine.runner import Runner
     from mmseam.compat.safe_checkpoints import CheckpointFileError
+    from mmseam.engine.testing import keep_partial_results, test
     from mmseam.inference.backends import ExportedModelError
     from mmseam.registry import RUNNERS
     from mmseam.utils.checkpoint_match import CheckpointMismatchError
     from mmseam.utils.config import ConfigError
+    from mmseam.utils.interruption import Interrupted, exit_interrupted
+    from mmseam.utils.loader_errors import LoaderError
     from mmseam.apis.testing import load_test_config
 
     try:
@@ -52,9 +55,14 @@ def main() -> None:
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
         if args.out:
             runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
-        metrics = runner.test()
-    except (CheckpointFileError, CheckpointMismatchError, ConfigError, ExportedModelError, FileNotFoundError) as error:
+        metrics = test(runner)
+    except (CheckpointFileError, CheckpointMismatchError, ConfigError, ExportedModelError, LoaderError,
+            OSError) as error:
         raise SystemExit(f'error: {error}') from None
+    except Interrupted as interrupt:
+        exit_interrupted(interrupt, keep_partial_results(runner))
+    except KeyboardInterrupt as interrupt:
+        exit_interrupted(interrupt)
     if args.benchmark:
         from mmseam.analysis.benchmark.measure import benchmark
         from mmseam.analysis.benchmark.report import print_report, write_report

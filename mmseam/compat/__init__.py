@@ -12,7 +12,9 @@ def prepare_host() -> None:
     """
     check_host_versions()
     # Here, since they import hosts: a missing one is named by the check, not by an ImportError.
+    from .local_files import write_local_files_atomically
     from .mmcv_ext import offer_stand_in
     from .safe_checkpoints import protect_checkpoint_loaders
     offer_stand_in()
     protect_checkpoint_loaders()
+    write_local_files_atomically()

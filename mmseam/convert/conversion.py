@@ -1,4 +1,5 @@
 """Ultralytics YOLO11 weights as mmseam checkpoints."""
+import io
 from pathlib import Path
 from typing import Container, Dict, Mapping, Optional, Tuple, Union
 
@@ -147,5 +148,7 @@ def _meta(checkpoint: UltralyticsCheckpoint, taken_sources: Container[str]) -> d
 
 
 def _save(content: dict, dst: Path) -> None:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
     with atomic_write(dst, 'wb') as file:
-        torch.save(content, file)
+        file.write(buffer.getbuffer())

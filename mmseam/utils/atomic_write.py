@@ -81,6 +81,8 @@ def atomic_files(path: Union[str, Path], fsync: bool = False, keep_interrupted: 
     path = Path(os.path.realpath(path))
     with ExitStack() as stack:
         with write_errors(path):
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, 'it is a folder')
             folder = Path(stack.enter_context(_temporary_folder(path)))
         try:
             with write_errors(path, only_space=True):
@@ -92,6 +94,32 @@ def atomic_files(path: Union[str, Path], fsync: bool = False, keep_interrupted: 
             raise
         with write_errors(path):
             _publish(folder, path, fsync)
+
+
+@contextmanager
+def atomic_folder(path: Union[str, Path]) -> Iterator[Path]:
+    """Write files into a hidden folder; they move into the folder ``path`` when the block ends without an error.
+
+    Args:
+        path (str or Path): The folder; files in it that are not written again stay.
+
+    Yields:
+        Path: Where to write the files, in subfolders too.
+
+    Raises:
+        WriteError: They cannot be written.
+    """
+    path = Path(os.path.realpath(path))
+    with ExitStack() as stack:
+        with write_errors(path):
+            folder = Path(stack.enter_context(_temporary_folder(path)))
+        with write_errors(path, only_space=True):
+            yield folder
+        with write_errors(path):
+            for file in sorted(file for file in folder.rglob('*') if file.is_file()):
+                target = path / file.relative_to(folder)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(file, target)
 
 
 @contextmanager
@@ -115,6 +143,8 @@ def write_errors(path: Union[str, Path], only_space: bool = False) -> Iterator[N
         if number:
             problem, remedy = _NO_SPACE[number]
             raise NoSpaceError(f'{problem} while writing {path}: {remedy} and run again') from error
+        if 'iostream error' in str(error):  # all that writers in C++ say
+            raise NoSpaceError(f'{path} cannot be written, probably a full disk: free space and run again') from error
         if isinstance(error, OSError) and not only_space:
             raise WriteError(f'{path} cannot be written: {error.strerror or error}') from error
         raise
@@ -131,8 +161,6 @@ def _is_device(path: Path) -> bool:
 
 
 def _temporary_folder(path: Path) -> tempfile.TemporaryDirectory:
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, 'it is a folder')
     path.parent.mkdir(parents=True, exist_ok=True)
     return tempfile.TemporaryDirectory(prefix=f'.{path.name[:_NAME_LENGTH]}.', suffix='.tmp', dir=path.parent)
 

@@ -2,6 +2,7 @@
 import argparse
 import difflib
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Optional, Sequence, Union
 
@@ -121,7 +122,8 @@ def set_launcher(cfg: Config, launcher: str, local_rank: int) -> None:
     if launcher != 'pytorch':
         raise ConfigError(f'--launcher {launcher} needs CUDA; on CPUs use --launcher pytorch (tools/dist_train.sh)')
     # MMEngine would choose a CUDA device for each process; it leaves a group that exists as it is.
-    torch.distributed.init_process_group('gloo')
+    seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
+    torch.distributed.init_process_group('gloo', timeout=None if seconds is None else timedelta(seconds=seconds))
     wrapper = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
     cfg.model_wrapper_cfg = dict(wrapper, find_unused_parameters=cfg.get('find_unused_parameters', False))
     # PyTorch synchronizes normalization on CUDA only; MMYOLO's detector asks for it by default.

@@ -10,11 +10,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from full_disk import small_files
 
 from mmseam.datasets.toy_faces import make_toy_faces, render_scene
 from mmseam.datasets.toy_faces.face import Face
 from mmseam.datasets.toy_faces.face_style import sample_style
 from mmseam.datasets.toy_faces.scene import MAX_COVERED, OCCLUSION_SHARES
+from mmseam.utils.atomic_write import NoSpaceError
 
 TOOL = str(Path(__file__).parents[2] / 'tools' / 'dataset_converters' / 'make_toy_faces.py')
 SIZE = 160
@@ -333,3 +335,11 @@ def test_help_of_the_tool_needs_no_heavy_import():
     # -I -S leaves only the standard library to import.
     done = subprocess.run([sys.executable, '-I', '-S', TOOL, '--help'], capture_output=True, text=True, check=True)
     assert all(option in done.stdout for option in ('out_dir', '--train', '--val', '--size', '--seed', '--workers'))
+
+
+def test_a_full_disk_is_an_error_and_the_earlier_data_set_stays(tmp_path):
+    summary = make_toy_faces(tmp_path / 'toy', 1, 1)
+    with small_files(2_000), pytest.raises(NoSpaceError, match=f'while writing {tmp_path}/toy'):
+        make_toy_faces(tmp_path / 'toy', 2, 2)
+    assert [path.name for path in tmp_path.iterdir()] == ['toy']
+    assert make_toy_faces(tmp_path / 'toy', 1, 1) == summary

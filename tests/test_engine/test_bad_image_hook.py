@@ -25,7 +25,7 @@ class MeanModel(BaseModel):
         return dict(loss=(inputs.float().mean() - self.bias).abs())
 
 
-def train(tmp_path, loop, bad):
+def train(tmp_path, loop, bad, **validation):
     split = write_wider_face(tmp_path / 'data', {f'e/{i}.jpg': [face(10, 10, 20, 20)] for i in range(8)})
     load = [dict(type='mmseam.LoadIntactImage'), dict(type='LoadAnnotations', with_bbox=True)]
     pipeline = [
@@ -49,6 +49,7 @@ def train(tmp_path, loop, bad):
             optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
             custom_hooks=[dict(type='mmseam.BadImageHook')],
             default_scope='mmyolo',
+            **validation,
             experiment_name=tmp_path.name)
         runner.train()
     return runner
@@ -97,3 +98,16 @@ def test_nothing_is_written_when_all_images_are_good(tmp_path):
     train(tmp_path, dict(by_epoch=True, max_epochs=1), bad=[])
     assert not (tmp_path / 'work' / 'bad_images.txt').exists()
     assert 'could not be read' not in next((tmp_path / 'work').glob('*/*.log')).read_text()
+
+
+def test_an_unreadable_validation_image_is_named_and_the_report_is_kept(tmp_path):
+    split = write_wider_face(tmp_path / 'data', {'e/val.jpg': [face(10, 10, 20, 20)]}, 'val')
+    image = tmp_path / 'data' / 'WIDER_val' / 'images' / 'e' / 'val.jpg'
+    truncate(image)
+    pipeline = [dict(type='mmseam.LoadIntactImage'), dict(type='mmdet.PackDetInputs')]
+    loader = dict(batch_size=1, num_workers=1, sampler=dict(type='DefaultSampler', shuffle=False),
+                  dataset=dict(type='mmseam.WIDERFaceDataset', test_mode=True, pipeline=pipeline, **split))
+    with pytest.raises(OSError, match=f'{image}: the JPEG file is truncated'):
+        train(tmp_path, dict(by_epoch=True, max_epochs=2), bad=[2], val_dataloader=loader, val_cfg=dict(),
+              val_evaluator=dict(type='mmseam.WIDERFaceMetric'))
+    assert '2.jpg' in (tmp_path / 'work' / 'bad_images.txt').read_text()

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from full_disk import small_files
 from mmengine.structures import InstanceData
 
 from mmseam.evaluation import WIDERFaceMetric
@@ -15,6 +16,8 @@ from mmseam.evaluation.functional import (
     read_detections,
     select_faces,
 )
+from mmseam.evaluation.metrics.wider_face_metric import write_submission
+from mmseam.utils.atomic_write import NoSpaceError
 
 FACES = {  # by image: xywh, occlusion, invalid
     '0--Parade/first': [((10, 10, 60, 60), 0, 0), ((100, 10, 40, 40), 2, 0), ((200, 200, 12, 12), 1, 0)],
@@ -121,6 +124,14 @@ def test_missing_annotations_and_options_are_named():
         WIDERFaceMetric().process({}, [sample])
     with pytest.raises(ValueError, match='format_only writes nothing'):
         WIDERFaceMetric(format_only=True)
+
+
+def test_a_submission_on_a_full_disk_leaves_the_earlier_one(tmp_path):
+    write_submission(tmp_path / 'found', {'e/a': np.ones((1, 5)), 'e/b': np.ones((1, 5))})
+    with small_files(), pytest.raises(NoSpaceError, match=f'{tmp_path}/found'):
+        write_submission(tmp_path / 'found', {'e/a': np.zeros((1, 5)), 'e/b': np.zeros((9999, 5))})
+    texts = {path.relative_to(tmp_path).as_posix(): path.read_text() for path in tmp_path.rglob('*') if path.is_file()}
+    assert texts == {f'found/e/{name}.txt': f'{name}\n1\n1.0 1.0 1.0 1.0 1.0\n' for name in 'ab'}
 
 
 def evaluate_share_of_process():

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 import torch
+from full_disk import small_files
 from small_detector import SIZE
 
 from mmseam.export.detector_export import export_detector
@@ -9,6 +10,7 @@ from mmseam.export.export_model import ExportModel
 from mmseam.export.exporters import EXPORTERS
 from mmseam.export.verification import VerificationError
 from mmseam.inference.backends import load_backend
+from mmseam.utils.atomic_write import NoSpaceError
 
 pytest.importorskip('onnx')
 pytest.importorskip('onnxscript')
@@ -82,3 +84,12 @@ def test_wrong_files_are_not_kept(tmp_path, detector, metadata, monkeypatch, out
     with pytest.raises(VerificationError, match=message):
         export_detector(detector, metadata(), tmp_path / 'small.torchscript')
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('suffix', ['.onnx', '.torchscript', '.pt2', '.xml'])
+def test_a_full_disk_is_an_error_and_the_earlier_file_stays(tmp_path, detector, metadata, suffix):
+    path = tmp_path / f'small{suffix}'
+    path.write_text('the earlier one')
+    with small_files(), pytest.raises(NoSpaceError, match=f'{path}.*and run again'):
+        export_detector(detector, metadata(), path)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name] and path.read_text() == 'the earlier one'

@@ -5,11 +5,8 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Callable, Tuple
 
 import cv2
 import mmengine
@@ -19,22 +16,13 @@ import torch
 from exported_models import write_onnx
 from full_disk import small_files
 from tiny_training import NUM_IMAGES, write_tiny_coco_training, write_tiny_training
+from tool_processes import ROOT, interrupt_tool, run_tool
 
 from mmseam.inference.media import VideoReader
 from mmseam.inference.prediction import predict
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 BASE = ROOT / 'configs/yolo11/yolo11_n_syncbn_fast_8xb16-250e_widerface.py'
 COCO_BASE = BASE.with_name('yolo11_n_syncbn_fast_8xb16-500e_coco.py')
-
-
-def run_tool(name: str, *arguments, succeeds: bool = True) -> str:
-    """Run a tool; returns what it wrote to both streams."""
-    command = [sys.executable, str(ROOT / 'tools' / name), *map(str, arguments)]
-    process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
-                             check=False, env=dict(os.environ, OMP_NUM_THREADS='1', MPLBACKEND='Agg'))
-    assert (process.returncode == 0) is succeeds, process.stdout
-    return process.stdout
 
 
 @pytest.fixture(scope='module')
@@ -353,34 +341,20 @@ def long_sources(config, tmp_path_factory) -> Path:
     return folder
 
 
-def interrupt_tool(number: signal.Signals, is_begun: Callable[[], bool], *command) -> Tuple[int, str]:
-    """Send a signal to a tool once it has begun; its exit code and errors."""
-    process = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True, env=dict(os.environ, OMP_NUM_THREADS='1'))
-    deadline = time.monotonic() + 120
-    while not is_begun():
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(.1)
-    process.send_signal(number)
-    try:
-        return process.wait(timeout=60), process.communicate()[1]
-    finally:
-        process.kill()
-
-
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize('source', ['images', 'clip.avi'])
 def test_an_interrupted_prediction_keeps_what_is_done(config, trained, long_sources, tmp_path, number, source):
     out, found = tmp_path / 'out', tmp_path / 'found.json'
     found.write_text('the earlier one')
-    code, errors = interrupt_tool(
-        number, lambda: len(list(out.rglob('*'))) > 1, ROOT / 'tools' / 'predict.py', long_sources / source, config,
-        trained / 'epoch_1.pth', '--out-dir', out, '--json', found, '--csv', tmp_path / 'found.csv', '--device', 'cpu')
-    assert code == 128 + number, errors
+    code, text = interrupt_tool(
+        lambda process: process.send_signal(number), lambda: len(list(out.rglob('*'))) > 1, sys.executable,
+        ROOT / 'tools' / 'predict.py', long_sources / source, config, trained / 'epoch_1.pth', '--out-dir', out,
+        '--json', found, '--csv', tmp_path / 'found.csv', '--device', 'cpu')
+    assert code == 128 + number, text
     partial = tmp_path / 'found.partial.json'
     number_done = len(json.loads(partial.read_text()))
     assert 0 < number_done < 2000
-    assert errors.splitlines()[-1] == (
+    assert text.splitlines()[-1] == (
         f'interrupted by {number.name}; {number_done} images or frames are done; kept: {out}, {partial}, '
         f'{tmp_path / "found.partial.csv"}')
     assert found.read_text() == 'the earlier one'

@@ -10,6 +10,8 @@ from typing import Dict, Iterator, List, Optional, Sequence, Union
 import cv2
 from rich.progress import track
 
+from mmseam.utils.atomic_write import write_errors
+
 from .manifest import Manifest, file_sizes
 from .writer import SPLITS, ImageJob, WrittenImage, summarize, write_image, write_split
 
@@ -58,7 +60,8 @@ def make_toy_faces(out_dir: Union[str, Path], num_train: int = 600, num_val: int
         return present.summary
     _refuse_foreign(out_dir)
     out_dir.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f'.{out_dir.name}.', dir=out_dir.parent) as temporary:
+    with write_errors(out_dir, only_space=True), tempfile.TemporaryDirectory(
+            prefix=f'.{out_dir.name}.', dir=out_dir.parent) as temporary:
         build = Path(temporary, 'new')
         build.mkdir()
         summary = _write_all(build, parameters, num_workers, show_progress)

@@ -20,12 +20,13 @@ _NAMED_IMAGES = 10
 
 @HOOKS.register_module()
 class BadImageHook(Hook):
-    """Report, at the end of training, which images could not be read.
+    """Report, before every validation and at the end of training, which images could not be read.
 
     :class:`~mmseam.datasets.transforms.loading.LoadIntactImage` replaces such images where it loads them, in worker
     processes. These inherit an environment variable from the process that builds this hook and append to the file it
-    names, as long as there is one. After training the bad images of all ranks are counted and named in the log, and
-    listed with reasons in ``bad_images.txt`` in the work folder. Where all could be read, nothing is written.
+    names, as long as there is one. The bad images of all ranks are counted and named in the log, and listed with
+    reasons in ``bad_images.txt`` in the work folder; before a validation too, which ends the training if it cannot
+    read an image. Where all could be read, nothing is written.
     """
 
     priority = 'VERY_LOW'
@@ -36,18 +37,33 @@ class BadImageHook(Hook):
         os.close(handle)
         atexit.register(_remove, self._log_file)  # of a training that was broken off
         os.environ[BAD_IMAGE_LOG] = self._log_file
+        self._num_reported = 0
 
-    def after_train(self, runner: Runner) -> None:
-        """Gather what all workers of all ranks noted, and report it.
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Report what is new.
 
         Args:
             runner (Runner): The runner, whose log and work folder are used.
         """
+        self._report(runner)
+
+    def after_train(self, runner: Runner) -> None:
+        """Report what is new, and stop collecting.
+
+        Args:
+            runner (Runner): The runner, whose log and work folder are used.
+        """
+        self._report(runner)
+        _remove(self._log_file)
+
+    def _report(self, runner: Runner) -> None:
+        """Gather what all workers of all ranks noted, and report it."""
         bad: Dict[str, str] = {}
         for images in all_gather_object(self._read_log()):
             bad.update(images)
-        if not bad or not is_main_process():
+        if len(bad) == self._num_reported or not is_main_process():
             return
+        self._num_reported = len(bad)
         report = os.path.join(runner.work_dir, 'bad_images.txt')
         with atomic_write(report, errors='backslashreplace') as file:
             file.writelines(f'{path}\t{reason}\n' for path, reason in sorted(bad.items()))
@@ -56,13 +72,11 @@ class BadImageHook(Hook):
                           f'{named}. Reasons in {report}')
 
     def _read_log(self) -> Dict[str, str]:
-        """Path and reason of each bad image of this rank; the temporary file is removed."""
+        """Path and reason of each bad image of this rank."""
         if not os.path.exists(self._log_file):  # a second training with the same hook
             return {}
         with open(self._log_file, encoding='utf-8') as file:
-            images = dict(map(json.loads, file))
-        _remove(self._log_file)
-        return images
+            return dict(map(json.loads, file))
 
 
 def _remove(path: str) -> None:

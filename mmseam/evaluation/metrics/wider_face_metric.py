@@ -1,5 +1,4 @@
 """WIDER FACE's protocol as a metric of MMEngine."""
-from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
@@ -7,7 +6,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 
 from mmseam.registry import METRICS
-from mmseam.utils.atomic_write import atomic_write
+from mmseam.utils.atomic_write import atomic_folder
 from mmseam.utils.wider_face_names import WIDER_FACE_ATTRIBUTES
 
 from ..functional import (
@@ -156,11 +155,13 @@ def write_submission(folder: str, detections: Mapping[str, np.ndarray]) -> None:
     """Write detections in the format of a WIDER FACE submission.
 
     Args:
-        folder (str): Folder to write ``event/image.txt`` into; existing files are replaced.
+        folder (str): Folder to write ``event/image.txt`` into; existing files are replaced, once all are written.
         detections (Mapping[str, np.ndarray]): By ``event/image``, shape (n, 5), left, top, width, height, score. The
             numbers are written so that reading them gives the same numbers again.
     """
-    for key, rows in detections.items():
-        lines = [key.split('/')[-1], str(len(rows)), *(' '.join(repr(float(v)) for v in row) for row in rows)]
-        with atomic_write(Path(folder, f'{key}.txt'), newline='\n') as file:
-            file.write('\n'.join(lines) + '\n')
+    with atomic_folder(folder) as temporary:
+        for key, rows in detections.items():
+            lines = [key.split('/')[-1], str(len(rows)), *(' '.join(repr(float(v)) for v in row) for row in rows)]
+            path = temporary / f'{key}.txt'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(('\n'.join(lines) + '\n').encode())

@@ -1,5 +1,7 @@
 """Files that PyTorch reads without this repository."""
+import io
 from pathlib import Path
+from typing import IO, Callable
 
 import torch
 
@@ -27,7 +29,7 @@ def export_torchscript(model: ExportModel, metadata: ModelMetadata, path: Path) 
         # By way of torch.export: tracing turns sizes into tensors, with which layers cannot compute as with numbers
         program = torch.export.export(model, (images, ))
         traced = torch.jit.trace(program.module(), images, check_trace=False)
-        torch.jit.save(traced, str(path), _extra_files=metadata.to_strings())
+        _write(path, lambda file: torch.jit.save(traced, file, _extra_files=metadata.to_strings()))
 
 
 def export_pt2(model: ExportModel, metadata: ModelMetadata, path: Path) -> None:
@@ -40,4 +42,11 @@ def export_pt2(model: ExportModel, metadata: ModelMetadata, path: Path) -> None:
     """
     with quiet(), torch.no_grad():
         program = torch.export.export(model, (example_images(metadata), ), dynamic_shapes=dynamic_shapes(metadata))
-        torch.export.save(program, str(path), extra_files=metadata.to_strings())
+        _write(path, lambda file: torch.export.save(program, file, extra_files=metadata.to_strings()))
+
+
+def _write(path: Path, save: Callable[[IO[bytes]], None]) -> None:
+    """Write by way of memory: PyTorch ends the process when a disk is full under its own writer."""
+    content = io.BytesIO()
+    save(content)
+    path.write_bytes(content.getbuffer())

@@ -1,0 +1,47 @@
+"""Local files that the host packages write are complete or not there.
+
+MMEngine's backend writes in place: a full disk or a kill leaves half of a dumped result, COCO json or drawn image over
+an earlier good one, and the error does not name the file. Remove when MMEngine renames a temporary file.
+"""
+from pathlib import Path
+from typing import Union
+
+from mmengine.fileio import LocalBackend, register_backend
+
+from mmseam.utils.atomic_write import atomic_write
+
+
+class AtomicLocalBackend(LocalBackend):
+    """MMEngine's backend for local files, with atomic writes."""
+
+    def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
+        """Write bytes.
+
+        Args:
+            obj (bytes): Content.
+            filepath (str or Path): File; its folder is created.
+
+        Raises:
+            WriteError: It cannot be written.
+        """
+        with atomic_write(filepath, 'wb') as file:
+            file.write(obj)
+
+    def put_text(self, obj: str, filepath: Union[str, Path], encoding: str = 'utf-8') -> None:
+        """Write text.
+
+        Args:
+            obj (str): Content.
+            filepath (str or Path): File; its folder is created.
+            encoding (str): Defaults to 'utf-8'.
+
+        Raises:
+            WriteError: It cannot be written.
+        """
+        with atomic_write(filepath, encoding=encoding) as file:
+            file.write(obj)
+
+
+def write_local_files_atomically() -> None:
+    """Let MMEngine, and what writes by it, use :class:`AtomicLocalBackend`."""
+    register_backend('local', AtomicLocalBackend, force=True, prefixes='')
