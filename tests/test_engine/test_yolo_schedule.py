@@ -1,5 +1,8 @@
 """Schedule, accumulation, weight decay, moving average and choice of the optimizer: Ultralytics' and a formula."""
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +10,16 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
+from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import BaseModel
+from mmengine.model import BaseModel, MMDistributedDataParallel
 from mmengine.optim import build_optim_wrapper
+from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
 from mmseam.analysis.schedule_trace import trace_schedule
-from mmseam.engine import AccumulatingOptimWrapper
+from mmseam.engine import AccumulatingAmpOptimWrapper, AccumulatingOptimWrapper
+from mmseam.registry import MODELS
 from mmseam.utils.config import load_config
 
 COCO, WIDER = 'yolo11_n_syncbn_fast_8xb16-500e_coco', 'yolo11_n_syncbn_fast_8xb16-250e_widerface'
@@ -173,34 +179,71 @@ def test_a_second_batch_size_that_differs_is_refused():
 
 
 # ======================== Gradients ========================
-@pytest.mark.parametrize('parts', [1, 2, 4])
-def test_accumulated_gradients_step_like_those_of_the_whole_batch(parts):
-    """Summed, then clipped: the step is that of all images at once."""
-    torch.manual_seed(0)
-    data, model = torch.randn(16, 3), torch.nn.Linear(3, 1)
-    whole, accumulated = (torch.nn.Linear(3, 1) for _ in range(2))
-    for copy in (whole, accumulated):
-        copy.load_state_dict(model.state_dict())
-    for copy, number in ((whole, 1), (accumulated, parts)):
-        wrapper = AccumulatingOptimWrapper(
-            torch.optim.SGD(copy.parameters(), lr=.01, momentum=.9), accumulative_counts=number,
-            clip_grad=dict(max_norm=10.))
-        for _ in range(3):
-            for batch in data.chunk(number):
-                wrapper.update_params(1000 * copy(batch).square().sum())  # far above the norm to clip at
-    for name, value in whole.state_dict().items():
-        torch.testing.assert_close(accumulated.state_dict()[name], value, rtol=1e-5, atol=1e-6)
-        assert not torch.equal(value, model.state_dict()[name])
+DATA = torch.randn(16, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def linear():
+    return torch.nn.Linear(3, 1, dtype=torch.float64)
+
+
+def train_linear(model, data, parts, wrapper_type=AccumulatingOptimWrapper):
+    """Three steps on ``data`` in so many parts, with a gradient far above the norm to clip at; returns the weights."""
+    model.load_state_dict({name: torch.full_like(value, .5) for name, value in model.state_dict().items()})
+    wrapper = wrapper_type(optimizer=torch.optim.SGD(model.parameters(), lr=.01, momentum=.9),
+                           accumulative_counts=parts, clip_grad=dict(max_norm=10.))
+    for batch in [*data.chunk(parts)] * 3:
+        with wrapper.optim_context(model):
+            # As YOLO's: a sum over images times the number of processes, by which the gradients are divided
+            loss = 1000 * get_world_size() * model(batch).square().sum()
+        wrapper.update_params(loss)
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def assert_same_weights(found, expected):
+    assert (expected - .5).abs().min() > .01
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize('parts', [2, 4])
+@pytest.mark.parametrize('wrapper_type', [AccumulatingOptimWrapper, AccumulatingAmpOptimWrapper])
+def test_accumulated_gradients_step_like_those_of_the_whole_batch(parts, wrapper_type, monkeypatch):
+    """Summed, then clipped. Without CUDA, PyTorch's loss scaler passes everything on; doubles stay doubles."""
+    monkeypatch.setattr('mmengine.optim.optimizer.amp_optimizer_wrapper.is_cuda_available', lambda: True)
+    found = train_linear(linear(), DATA, parts, wrapper_type)
+    assert_same_weights(found, train_linear(linear(), DATA, 1))
+
+
+def train_on_part():
+    """Entry of each process of the test below: its half of each of two batches."""
+    torch.distributed.init_process_group('gloo')
+    rank = get_rank()
+    data = torch.cat([batch.chunk(2)[rank] for batch in DATA.chunk(2)])
+    weights = train_linear(MMDistributedDataParallel(linear()), data, 2)
+    torch.save(weights, f'{sys.argv[1]}_{rank}.pt')
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes_that_accumulate_step_like_one_on_the_whole_batch(tmp_path):
+    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', __file__,
+               str(tmp_path / 'weights')]
+    ran = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ, OMP_NUM_THREADS='1'),
+                         timeout=200, check=False)
+    assert ran.returncode == 0, ran.stderr
+    expected = train_linear(linear(), DATA, 1)
+    for rank in range(2):
+        assert_same_weights(torch.load(tmp_path / f'weights_{rank}.pt'), expected)
 
 
 def test_every_parameter_of_a_detector_is_trained():
     """The groups of the constructor hold each parameter once, plugins' included."""
-    from mmengine.registry import DefaultScope
-
-    from mmseam.registry import MODELS
     cfg = load_config('yolo11_n_multiseam_syncbn_fast_8xb16-500e_coco')
     with DefaultScope.overwrite_default_scope('mmyolo'):
         model = MODELS.build(cfg.model)
         groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
     grouped = [id(parameter) for group in groups for parameter in group['params']]
     assert len(grouped) == len(set(grouped)) and set(grouped) == {id(parameter) for parameter in model.parameters()}
+
+
+if __name__ == '__main__':
+    train_on_part()
