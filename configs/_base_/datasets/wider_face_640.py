@@ -18,6 +18,7 @@ img_scale = (640, 640)  # width, height
 min_face_size = 8
 # A wide range of scales: half the faces of WIDER are under 16 pixels, and mosaic halves them once more
 affine_scale = 0.5
+# What follows is for WIDER's tiny faces; configs of other data inherit from the COCO ones, whose settings are YOLO11's.
 # What the crop leaves of a face must still be a target that can be learned
 min_bbox_size = 4
 # Merged into the model by every WIDER FACE config
