@@ -1,4 +1,4 @@
-"""What a Python user calls."""
+"""Public Python API."""
 from mmseam.inference.detector import Detector, load_detector
 from mmseam.inference.results import DetectionResult
 from mmseam.inference.sources import open_source

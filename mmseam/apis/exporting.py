@@ -1,4 +1,4 @@
-"""What tools/deployment/export.py does, step by step."""
+"""Steps of ``tools/deployment/export.py``."""
 import copy
 from pathlib import Path
 from typing import Dict, Iterator, NamedTuple, Optional, Sequence, Union
@@ -18,19 +18,20 @@ from mmseam.utils.config import load_config
 
 
 class ExportOptions(NamedTuple):
-    """What to export and how.
+    """Options of an export.
 
     Args:
-        config (str): Config file, or the name of one of mmseam's.
+        config (str): Config file, or name of a config of mmseam.
         checkpoint (str): Checkpoint file.
         out_file (str): The file to write.
-        input_size (Sequence[int], optional): Height and width in pixels; those of the test pipeline if None.
-        dynamic (bool): Whether batch, height and width are free.
-        nms (bool): Whether NMS is a part of the file.
-        images (str, optional): Folder of the images to compare on.
-        calibration (str, optional): Folder of the images for quantization; None for no quantized file.
-        measure (bool): Whether to measure the files by the config's test set.
-        cfg_options (Sequence[str], optional): Changes of the config, items ``key=value``.
+        input_size (Sequence[int], optional): Height and width in pixels; None for those of the test pipeline.
+        dynamic (bool): Whether batch size, height and width are dynamic.
+        nms (bool): Whether to include NMS in the file.
+        images (str, optional): Folder of images for the comparison with PyTorch.
+        calibration (str, optional): Folder of images to calibrate quantization on; None for no quantized
+            file.
+        measure (bool): Whether to evaluate the files on the config's test set.
+        cfg_options (Sequence[str], optional): Config overrides ``key=value``.
     """
     config: str
     checkpoint: str
@@ -45,16 +46,16 @@ class ExportOptions(NamedTuple):
 
 
 def run_export(options: ExportOptions) -> Iterator[str]:
-    """Export, compare, quantize and measure.
+    """Export a detector, verify it, and optionally quantize and evaluate it.
 
     Args:
-        options (ExportOptions): What to do.
+        options (ExportOptions): The options.
 
     Yields:
-        str: A line of the report, when its part is done.
+        str: The lines of the report, each as soon as it is known.
 
     Raises:
-        ValueError: The config, an option or the exported file cannot work; its subclasses say more.
+        ValueError: The config, an option or the exported file is invalid.
         OSError: A file is missing or damaged.
         ImportError: A package of the extra ``deploy`` is not installed.
     """
@@ -65,14 +66,14 @@ def run_export(options: ExportOptions) -> Iterator[str]:
     images = _images(options.images) if options.images else None
     differences = export_detector(detector, metadata, options.out_file, images)
     yield _describe(options.out_file, metadata)
-    yield (f'  differs from PyTorch by at most {differences.boxes:.2g} pixels and {differences.scores:.2g} of score '
+    yield (f'  differs from PyTorch by at most {differences.boxes:.2g} pixels and {differences.scores:.2g} in score '
            f'({differences.images} images, {differences.detections} boxes)')
     files = [Path(options.out_file)]
     if options.calibration:
         files.append(files[0].with_name(f'{files[0].stem}_int8{files[0].suffix}'))
         number = quantize_onnx(files[0], files[1], _images(options.calibration))
         yield _describe(files[1], metadata)
-        yield f'  8 bits, ranges from {number} images'
+        yield f'  quantized to 8 bits, calibrated on {number} images'
     if options.measure:
         yield from _measure(cfg, files)
 
@@ -82,7 +83,7 @@ def _images(folder: str) -> Iterator[np.ndarray]:
 
 
 def _describe(file: Union[str, Path], metadata: ModelMetadata) -> str:
-    """Path, size and input of a file; the weights of OpenVINO lie beside it."""
+    """Describe path, size and input of a file; OpenVINO stores the weights in a second file."""
     path = Path(file)
     weights = path.with_suffix('.bin')
     size = path.stat().st_size + (weights.stat().st_size if path.suffix == '.xml' else 0)
@@ -91,7 +92,7 @@ def _describe(file: Union[str, Path], metadata: ModelMetadata) -> str:
 
 
 def _measure(cfg: Config, files: Sequence[Path]) -> Iterator[str]:
-    """Metrics of the files, and what the second one loses against the first."""
+    """Report the metrics of the files and the change due to quantization."""
     metrics = [_evaluate_file(cfg, file) for file in files]
     for name, value in metrics[0].items():
         yield f'  {name}: ' + ' → '.join(f'{result[name]:.4f}' for result in metrics) + (
@@ -99,7 +100,7 @@ def _measure(cfg: Config, files: Sequence[Path]) -> Iterator[str]:
 
 
 def _evaluate_file(cfg: Config, file: Union[str, Path]) -> Dict[str, float]:
-    """Measure an exported file by the test set and the metrics of the config it was exported with."""
+    """Evaluate an exported file with the test set and metrics of its config."""
     cfg = copy.deepcopy(cfg)
     cfg.log_level = 'WARNING'
     cfg.work_dir = str(Path(cfg.work_dir) / Path(file).stem)

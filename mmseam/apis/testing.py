@@ -1,4 +1,4 @@
-"""Command-line options of testing, put into the config."""
+"""Apply the command-line options of ``tools/test.py`` to the config."""
 import argparse
 
 from mmdet.engine.hooks.utils import trigger_visualization_hook
@@ -21,9 +21,9 @@ def load_test_config(args: argparse.Namespace) -> Config:
         Config: The config, with the checkpoint in ``load_from`` or the exported file in ``model``.
 
     Raises:
-        ConfigError: The config, an option or the exported file cannot work.
-        CheckpointMismatchError: The checkpoint is one of Ultralytics.
-        FileNotFoundError: There is no such checkpoint.
+        ConfigError: The config, an option or the exported file is invalid.
+        CheckpointMismatchError: The checkpoint is in Ultralytics' format.
+        FileNotFoundError: The checkpoint does not exist.
     """
     cfg = load_config(args.config, args.cfg_options, args.work_dir)
     check_config(cfg)
@@ -44,16 +44,16 @@ def load_test_config(args: argparse.Namespace) -> Config:
 
 
 def set_checkpoint(cfg: Config, checkpoint: str, deploy: bool) -> None:
-    """Test the weights of a checkpoint.
+    """Set the checkpoint to test.
 
     Args:
         cfg (Config): The config, changed in place.
         checkpoint (str): The checkpoint.
-        deploy (bool): Switch the model to its deploy form first.
+        deploy (bool): Whether to test the fused form of the model.
 
     Raises:
-        CheckpointMismatchError: The checkpoint is one of Ultralytics.
-        FileNotFoundError: There is no such checkpoint.
+        CheckpointMismatchError: The checkpoint is in Ultralytics' format.
+        FileNotFoundError: The checkpoint does not exist.
     """
     check_checkpoint_file(checkpoint)
     cfg.load_from = checkpoint
@@ -63,29 +63,29 @@ def set_checkpoint(cfg: Config, checkpoint: str, deploy: bool) -> None:
 
 
 def check_exported_options(args: argparse.Namespace) -> None:
-    """Refuse what cannot be done with an exported file.
+    """Reject options that exported files do not support.
 
     Args:
         args (argparse.Namespace): Options of ``tools/test.py``.
 
     Raises:
-        ConfigError: One of the options.
+        ConfigError: An option is not supported.
     """
     if args.launcher != 'none':
         raise ConfigError(f'--launcher {args.launcher}: an exported model is tested by one process; leave it out')
     if args.deploy:
-        raise ConfigError(f'--deploy: {args.checkpoint} is exported in that form already; leave it out')
+        raise ConfigError(f'--deploy: {args.checkpoint} is already fused; leave it out')
 
 
 def set_format_only(cfg: Config, prefix: str) -> None:
-    """Write the detections as COCO json instead of evaluating them.
+    """Write the detections as COCO JSON instead of evaluating them.
 
     Args:
         cfg (Config): The config, changed in place.
-        prefix (str): Path of the json file without ``.bbox.json``.
+        prefix (str): Path of the JSON file without ``.bbox.json``.
 
     Raises:
-        ConfigError: No metric of the config can do that.
+        ConfigError: The config has no CocoMetric.
     """
     evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
     metrics = [evaluator for evaluator in evaluators if str(evaluator.type).endswith('CocoMetric')]
@@ -98,19 +98,19 @@ def set_format_only(cfg: Config, prefix: str) -> None:
 
 
 def enable_tta(cfg: Config) -> None:
-    """Test with the config's test-time augmentation.
+    """Enable the config's test-time augmentation.
 
     Args:
         cfg (Config): The config, changed in place.
 
     Raises:
-        ConfigError: The config defines none.
+        ConfigError: The config defines no test-time augmentation.
     """
     missing = [key for key in ('tta_model', 'tta_pipeline') if key not in cfg]
     if missing:
         raise ConfigError(f'--tta: the config has no {" and no ".join(missing)}')
     cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
     dataset = innermost_dataset(cfg.test_dataloader.dataset)
-    # It would fix the size of the images, which is what the augmentation varies.
+    # It fixes the image size, but the augmentation varies it.
     dataset.pop('batch_shapes_cfg', None)
     dataset.pipeline = cfg.tta_pipeline

@@ -1,4 +1,4 @@
-"""From nothing to a detector of covered faces in some minutes on a CPU."""
+"""Train a detector of occluded toy faces from scratch in minutes on a CPU."""
 import io
 import json
 import logging
@@ -24,10 +24,10 @@ NUM_DRAWN = 24
 
 
 def quickstart(data_root: Union[str, Path], out_dir: Union[str, Path]) -> Dict[str, float]:
-    """Make drawn faces, train YOLO11n-MultiSEAM on them from scratch, evaluate it, and draw what it finds.
+    """Generate toy faces, train YOLO11n-MultiSEAM on them from scratch, evaluate it and draw its predictions.
 
     Args:
-        data_root (str or Path): Folder of the data set, made where it is missing.
+        data_root (str or Path): Folder of the dataset, generated if it is missing.
         out_dir (str or Path): Folder of the results: checkpoints, log, ``learning_curve.csv`` and ``.png``,
             ``metrics.json``, ``predictions/`` and ``predictions.jpg``.
 
@@ -49,12 +49,12 @@ def quickstart(data_root: Union[str, Path], out_dir: Union[str, Path]) -> Dict[s
 
 
 def train(cfg: Config) -> None:
-    """Train with the progress line alone on the terminal; everything else goes to the log file."""
+    """Train with only a progress line on the terminal; the log file gets the rest."""
     _call_quietly('train', cfg.copy())
 
 
 def evaluate(cfg: Config, checkpoint: Path) -> Dict[str, float]:
-    """Metrics of the checkpoint on the test set of the config, as tools/test.py measures them."""
+    """Evaluate the checkpoint on the test set of the config, as tools/test.py does."""
     cfg = cfg.copy()
     cfg.load_from = str(checkpoint)
     cfg.experiment_name = f'{CONFIG}_test'
@@ -62,7 +62,7 @@ def evaluate(cfg: Config, checkpoint: Path) -> Dict[str, float]:
 
 
 def _call_quietly(method: str, cfg: Config) -> Any:
-    """Call a method of the config's runner; of what it would print, only warnings reach the terminal."""
+    """Call a method of the config's runner and show only warnings on the terminal."""
     terminal = sys.stdout
     with redirect_stdout(io.StringIO()):
         runner = Runner.from_cfg(cfg)
@@ -74,13 +74,13 @@ def _call_quietly(method: str, cfg: Config) -> Any:
 
 
 def draw(cfg: Config, checkpoint: Path, images: Path, out_dir: Path) -> None:
-    """Draw predictions on some images, one file each and all in one picture."""
+    """Draw predictions on some images, as single files and as a contact sheet."""
     chosen, drawn = out_dir / 'images', out_dir / 'predictions'
     for folder in (chosen, drawn):
         shutil.rmtree(folder, ignore_errors=True)
     chosen.mkdir(parents=True)
-    every = sorted(images.rglob('*.jpg'))
-    for path in every[::max(len(every) // NUM_DRAWN, 1)][:NUM_DRAWN]:
+    all_images = sorted(images.rglob('*.jpg'))
+    for path in all_images[::max(len(all_images) // NUM_DRAWN, 1)][:NUM_DRAWN]:
         shutil.copy(path, chosen)
     config = out_dir / f'{CONFIG}.py'
     summary = predict(chosen, config, checkpoint, drawn, batch_size=8)
@@ -88,18 +88,18 @@ def draw(cfg: Config, checkpoint: Path, images: Path, out_dir: Path) -> None:
     write_image(out_dir / 'predictions.jpg', contact_sheet([cv2.imread(str(path)) for path in summary.written]))
 
 
-def contact_sheet(pictures: list, columns: int = 6) -> np.ndarray:
-    """Pictures of one size beside and below each other.
+def contact_sheet(images: list, columns: int = 6) -> np.ndarray:
+    """Arrange images of the same size in a grid.
 
     Args:
-        pictures (list[np.ndarray]): Each of shape (H, W, 3).
-        columns (int): Pictures a row; the last row is filled with white. Defaults to 6.
+        images (list[np.ndarray]): Images of shape (H, W, 3).
+        columns (int): Images per row; the last row is filled with white. Defaults to 6.
 
     Returns:
-        np.ndarray: The sheet.
+        np.ndarray: The contact sheet.
     """
-    blank = np.full_like(pictures[0], 255)
-    pictures = pictures + [blank] * (-len(pictures) % columns)
-    rows = [np.hstack(pictures[i:i + columns]) for i in range(0, len(pictures), columns)]
+    blank = np.full_like(images[0], 255)
+    images = images + [blank] * (-len(images) % columns)
+    rows = [np.hstack(images[i:i + columns]) for i in range(0, len(images), columns)]
     return np.vstack(rows)
 

@@ -1,4 +1,4 @@
-"""Command-line options of training, put into the config."""
+"""Apply the command-line options of ``tools/train.py`` to the config."""
 from pathlib import Path
 from typing import Optional
 
@@ -15,13 +15,13 @@ AMP_OPTIM_WRAPPERS = {
 
 
 def enable_amp(cfg: Config) -> None:
-    """Train in mixed precision.
+    """Enable mixed-precision training.
 
     Args:
         cfg (Config): The config, changed in place.
 
     Raises:
-        ConfigError: There is no GPU, or the config has an optimizer wrapper that cannot be swapped.
+        ConfigError: There is no GPU, or the optimizer wrapper has no AMP counterpart.
     """
     wrapper = cfg.optim_wrapper.get('type', 'OptimWrapper')
     if wrapper not in (*AMP_OPTIM_WRAPPERS, *AMP_OPTIM_WRAPPERS.values()):
@@ -33,15 +33,15 @@ def enable_amp(cfg: Config) -> None:
 
 
 def enable_auto_scale_lr(cfg: Config) -> None:
-    """Scale the learning rate by the real batch size over ``auto_scale_lr.base_batch_size``.
+    """Scale the learning rate by actual batch size / ``auto_scale_lr.base_batch_size``.
 
-    With :class:`mmseam.engine.YOLOParamSchedulerHook`, which accumulates small batches, only upwards.
+    :class:`mmseam.engine.YOLOParamSchedulerHook` accumulates small batches, so it only scales up.
 
     Args:
         cfg (Config): The config, changed in place.
 
     Raises:
-        ConfigError: The config does not say for which batch size its learning rate is meant.
+        ConfigError: The config has no ``auto_scale_lr.base_batch_size``.
     """
     if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
         raise ConfigError('--auto-scale-lr: the config does not say for which batch size its learning rate is meant; '
@@ -50,14 +50,14 @@ def enable_auto_scale_lr(cfg: Config) -> None:
 
 
 def set_resume(cfg: Config, resume: Optional[str]) -> None:
-    """Go on with an earlier run.
+    """Resume an earlier run.
 
     Args:
         cfg (Config): The config, changed in place.
         resume (str, optional): A checkpoint, 'auto' for the last one in the work folder, or None for a new run.
 
     Raises:
-        ConfigError: The checkpoint is not there.
+        ConfigError: The checkpoint does not exist.
     """
     if resume is None:
         return
@@ -69,16 +69,16 @@ def set_resume(cfg: Config, resume: Optional[str]) -> None:
 
 
 def set_checks(cfg: Config, allow_partial_checkpoint: bool = False) -> None:
-    """Look at ``load_from`` before anything is built, and have the data and the weights checked before the training.
+    """Check ``load_from`` now, and add hooks that check the data and the weights before training.
 
     Args:
         cfg (Config): The config, changed in place.
-        allow_partial_checkpoint (bool): Start even if the checkpoint fills hardly anything of the model. Defaults to
+        allow_partial_checkpoint (bool): Accept a checkpoint that fits only a small part of the model. Defaults to
             False.
 
     Raises:
-        FileNotFoundError: There is no such checkpoint.
-        CheckpointMismatchError: It is one of Ultralytics, which has to be converted.
+        FileNotFoundError: The checkpoint does not exist.
+        CheckpointMismatchError: The checkpoint is in Ultralytics' format and must be converted first.
     """
     if cfg.get('load_from'):
         check_checkpoint_file(cfg.load_from)

@@ -1,4 +1,4 @@
 """Write trained detectors to files that run without this repository, verify them, and quantize them.
 
-The modules import onnx, onnxruntime and OpenVINO only when they are used.
+onnx, onnxruntime and OpenVINO are imported only when they are used.
 """

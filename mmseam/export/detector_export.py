@@ -1,4 +1,4 @@
-"""From a detector to a checked file."""
+"""Export a detector to a verified file."""
 import copy
 from pathlib import Path
 from typing import Iterable, Optional, Union
@@ -17,22 +17,23 @@ from .verification import Differences, verify_export
 
 def export_detector(detector: nn.Module, metadata: ModelMetadata, out_file: Union[str, Path],
                     images: Optional[Iterable[np.ndarray]] = None) -> Differences:
-    """Write a detector to a file that runs without this repository, and compare that file with PyTorch.
+    """Export a detector to a file that runs without this repository, and verify the file against PyTorch.
 
     Args:
         detector (nn.Module): The detector; it is not changed.
-        metadata (ModelMetadata): Its metadata, which also say whether sizes are free and NMS is a part of the file.
-        out_file (str or Path): The file; its suffix says in which format: ``.onnx``, ``.torchscript``, ``.pt2``
-            (``torch.export``) or ``.xml`` (OpenVINO, with a ``.bin`` beside it).
-        images (Iterable[np.ndarray], optional): BGR images (H, W, 3), uint8, to compare on. Defaults to synthetic ones.
+        metadata (ModelMetadata): Its metadata, including whether input sizes are dynamic and NMS is included.
+        out_file (str or Path): The file to write; its suffix selects the format: ``.onnx``, ``.torchscript``, ``.pt2``
+            (``torch.export``) or ``.xml`` (OpenVINO, with a ``.bin`` next to it).
+        images (Iterable[np.ndarray], optional): BGR images (H, W, 3), uint8, to compare on. Defaults to None: synthetic
+            images.
 
     Returns:
         Differences: The largest differences from PyTorch.
 
     Raises:
-        ValueError: The suffix is unknown, or NMS cannot be a part of such a file.
-        TypeError: The head is not one of those that can be exported.
-        VerificationError: The file differs from PyTorch; nothing is written then.
+        ValueError: The suffix is unknown, or the format does not support NMS.
+        TypeError: The head is not supported.
+        VerificationError: The file differs from PyTorch; it is not kept.
         ModuleNotFoundError: A package of the extra ``deploy`` is not installed.
     """
     out_file = Path(out_file)

@@ -1,4 +1,4 @@
-"""The network as it leaves the repository: images in, boxes and scores out, nothing else of the host."""
+"""The exported part of a detector: the network and box decoding."""
 from typing import Optional, Sequence, Tuple
 
 import torch
@@ -7,17 +7,17 @@ from torch import Tensor, nn
 
 def make_anchors(sizes: Sequence[Tuple[int, int]], strides: Sequence[int], offset: float,
                  device: Optional[torch.device] = None) -> Tuple[Tensor, Tensor]:
-    """Points of all levels in the form in which boxes are one multiplication and one addition.
+    """Create anchor points and factors such that ``boxes = points + distances * factors``.
 
     Args:
-        sizes (Sequence[Tuple[int, int]]): Height and width of the map of each level.
+        sizes (Sequence[Tuple[int, int]]): Height and width of the feature map of each level.
         strides (Sequence[int]): Stride of each level in pixels.
-        offset (float): Place of the point in its cell, in strides; MMYOLO's is 0.5.
-        device (torch.device, optional): Where they are made. Defaults to None.
+        offset (float): Position of the point in its cell, in strides; 0.5 in MMYOLO.
+        device (torch.device, optional): Device of the result. Defaults to None.
 
     Returns:
-        tuple: Points x, y, x, y in pixels, (N, 4), and the factors of the distances to left, top, right and bottom,
-        (N, 4): minus the stride for the first two, the stride for the others.
+        tuple: Points x, y, x, y in pixels, (N, 4), and factors of the left, top, right and bottom distances, (N, 4):
+        minus the stride for the first two, the stride for the others.
     """
     points, factors = [], []
     for (height, width), stride in zip(sizes, strides):
@@ -29,18 +29,16 @@ def make_anchors(sizes: Sequence[Tuple[int, int]], strides: Sequence[int], offse
 
 
 class ExportModel(nn.Module):
-    """Network and decoding of an anchor-free YOLO detector, without data preprocessor and NMS.
+    """Network and box decoding of an anchor-free YOLO detector, without data preprocessor and NMS.
 
     Args:
         detector (nn.Module): A detector with backbone, neck and a ``bbox_head.head_module`` that has
-            ``forward_logits``, in the form in which it is to be exported (see
-            :func:`mmseam.models.fused.switch_to_deploy`).
-        input_size (Sequence[int], optional): Height and width in pixels if they are fixed, multiples of the largest
-            stride; the anchors are constants then. Without it they are computed from the shapes of the maps.
-            Defaults to None.
+            ``forward_logits``; usually in its fused form, see :func:`mmseam.models.fused.switch_to_deploy`.
+        input_size (Sequence[int], optional): Fixed height and width in pixels, multiples of the largest stride; the
+            anchors are constants then. Defaults to None: anchors are computed from the shapes of the feature maps.
 
     Raises:
-        TypeError: The head is not one of those that can be exported.
+        TypeError: The head is not supported.
     """
 
     def __init__(self, detector: nn.Module, input_size: Optional[Sequence[int]] = None) -> None:
@@ -62,11 +60,11 @@ class ExportModel(nn.Module):
             self.register_buffer('factors', factors)
 
     def forward(self, images: Tensor) -> Tuple[Tensor, Tensor]:
-        """Detect.
+        """Predict boxes and scores.
 
         Args:
-            images (Tensor): (B, 3, H, W), channels in the order of the network, normalized; H and W are multiples
-                of the largest stride.
+            images (Tensor): Normalized images (B, 3, H, W) in the network's channel order; H and W are multiples of
+                the largest stride.
 
         Returns:
             tuple: Boxes x1, y1, x2, y2 in pixels of the input, (B, N, 4), and scores in [0, 1], (B, N, num_classes).
@@ -78,7 +76,7 @@ class ExportModel(nn.Module):
         return points + self._distances(_flatten(dist_logits)) * factors, scores
 
     def _distances(self, logits: Tensor) -> Tensor:
-        """Expectation of the distributions, (B, N, 4 * reg_max) to (B, N, 4) in strides."""
+        """Compute the expected distances from logits: (B, N, 4 * reg_max) to (B, N, 4), in strides."""
         return logits.unflatten(2, (4, len(self.bins))).softmax(3).matmul(self.bins).squeeze(3)
 
     def _anchors(self, sizes: Sequence[Tuple[int, int]]) -> Tuple[Tensor, Tensor]:
@@ -86,5 +84,5 @@ class ExportModel(nn.Module):
 
 
 def _flatten(levels: Sequence[Tensor]) -> Tensor:
-    """Maps (B, C, H, W) of all levels as one sequence, (B, N, C)."""
+    """Flatten and concatenate feature maps (B, C, H, W) of all levels to (B, N, C)."""
     return torch.cat([level.flatten(2) for level in levels], 2).transpose(1, 2)

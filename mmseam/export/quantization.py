@@ -1,4 +1,4 @@
-"""Post-training quantization to 8 bits by onnxruntime."""
+"""Post-training 8-bit quantization with onnxruntime."""
 from collections import defaultdict
 from pathlib import Path
 from typing import Callable, Dict, Iterable, List, Optional, Union
@@ -11,28 +11,28 @@ from mmseam.utils.optional_package import require_package
 
 from .exporters.tracing import quiet
 
-# What lies between convolutions; without them each convolution would change to float and back
+# Includes the operators between convolutions; otherwise each convolution would dequantize and requantize
 QUANTIZED_OPERATORS = ('Conv', 'Sigmoid', 'Mul', 'Add', 'Concat', 'MaxPool', 'Resize', 'Split')
 
-# So many convolutions follow the first one of YOLO11's box branch
+# Number of convolutions after the first one in YOLO11's box branch
 HEAD_DEPTH = 2
 
 
 def quantize_onnx(source: Union[str, Path], out_file: Union[str, Path], images: Iterable[np.ndarray]) -> int:
     """Quantize an exported ONNX file.
 
-    Weights get 8 bits per output channel, of which 7 are used, since products of full ones saturate on processors
-    without VNNI; activations get 8 bits, their ranges from the images. The end of the head (see :func:`float_nodes`)
-    and what follows it stay in float: boxes need more than 8 bits, those of small objects most of all (with only the
-    predictors in float, a WIDER FACE net lost half its AP75).
+    Weights are quantized per output channel to 8 bits, of which 7 are used, because products of full 8-bit values
+    saturate on processors without VNNI. Activations are quantized to 8 bits with ranges calibrated on the images. The
+    end of the head and the decoding (see :func:`float_nodes`) stay in float: boxes need more than 8 bits, especially
+    those of small objects (with only the predictors in float, a WIDER FACE model lost half its AP75).
 
     Args:
         source (str or Path): The exported ``.onnx`` file.
         out_file (str or Path): The file to write, with the same metadata.
-        images (Iterable[np.ndarray]): BGR images (H, W, 3), uint8, like those the model will see; a hundred or so.
+        images (Iterable[np.ndarray]): About a hundred representative BGR images (H, W, 3), uint8, for calibration.
 
     Returns:
-        int: Number of images used.
+        int: Number of calibration images used.
 
     Raises:
         ValueError: There are no images.
@@ -55,27 +55,29 @@ def quantize_onnx(source: Union[str, Path], out_file: Union[str, Path], images: 
 
 
 def float_nodes(model) -> List[str]:
-    """Names of the nodes behind which there are few convolutions: the box branch, the predictors and the decoding.
+    """Name the nodes that stay in float: the box branch, the predictors and the decoding.
+
+    These are the nodes followed by at most ``HEAD_DEPTH`` convolutions.
 
     Args:
         model (onnx.ModelProto): The model.
 
     Returns:
-        list[str]: The names.
+        list[str]: Names of the nodes.
     """
-    readers: Dict[str, list] = defaultdict(list)
+    consumers: Dict[str, list] = defaultdict(list)
     for node in model.graph.node:
         for name in node.input:
-            readers[name].append(node)
-    following: Dict[str, int] = {}
+            consumers[name].append(node)
+    num_convs_after: Dict[str, int] = {}
     for node in reversed(model.graph.node):
-        following[node.name] = max(((reader.op_type == 'Conv') + following[reader.name]
-                                    for name in node.output for reader in readers[name]), default=0)
-    return [name for name, number in following.items() if number <= HEAD_DEPTH]
+        num_convs_after[node.name] = max(((consumer.op_type == 'Conv') + num_convs_after[consumer.name]
+                                          for name in node.output for consumer in consumers[name]), default=0)
+    return [name for name, number in num_convs_after.items() if number <= HEAD_DEPTH]
 
 
-def _image_reader(base: type, images: Iterable[np.ndarray], prepare: Callable):
-    """What onnxruntime asks for calibration images; its base class is known only once the package is there."""
+def _image_reader(base: type, images: Iterable[np.ndarray], preprocess: Callable):
+    """Create onnxruntime's reader of calibration images; its base class exists only with the package installed."""
 
     class ImageReader(base):
 
@@ -90,6 +92,6 @@ def _image_reader(base: type, images: Iterable[np.ndarray], prepare: Callable):
                     raise ValueError('there are no images to calibrate with')
                 return None
             self.number += 1
-            return dict(images=prepare([image]).inputs)
+            return dict(images=preprocess([image]).inputs)
 
     return ImageReader()

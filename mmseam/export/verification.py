@@ -1,4 +1,4 @@
-"""Whether an exported file gives what PyTorch gives."""
+"""Verify the outputs of an exported file against PyTorch."""
 from pathlib import Path
 from typing import Iterable, Iterator, List, NamedTuple, Optional
 
@@ -13,12 +13,12 @@ from .export_model import ExportModel
 
 BOX_TOLERANCE = .5
 SCORE_TOLERANCE = 1e-3
-# Suppression is discontinuous: rounding may swap two boxes whose overlap is at the threshold
+# NMS is discontinuous: rounding can swap two boxes whose overlap is at the threshold
 _UNMATCHED_SHARE = .01
 
 
 class VerificationError(ValueError):
-    """An exported file that does not give what PyTorch gives."""
+    """The outputs of an exported file differ from PyTorch."""
 
 
 class Differences(NamedTuple):
@@ -26,10 +26,11 @@ class Differences(NamedTuple):
 
     Args:
         images (int): Number of images compared.
-        detections (int): Number of boxes compared, those with a score above the threshold of ``test_cfg``.
-        boxes (float): In pixels of the input.
-        scores (float): Of all scores; of the final detections if NMS is part of the file.
-        unmatched (int): Final detections without a counterpart of the same class. 0 without NMS in the file.
+        detections (int): Number of boxes compared: those with a score above the threshold of ``test_cfg``.
+        boxes (float): Largest difference of a box coordinate, in pixels of the input.
+        scores (float): Largest difference of a score; only of the final detections if the file includes NMS.
+        unmatched (int): Number of final detections without a counterpart of the same class; 0 if the file does not
+            include NMS.
     """
     images: int
     detections: int
@@ -39,20 +40,21 @@ class Differences(NamedTuple):
 
 
 def verify_export(path: Path, model: ExportModel, images: Optional[Iterable[np.ndarray]] = None) -> Differences:
-    """Compare an exported file with PyTorch, and refuse it if it differs.
+    """Compare the outputs of an exported file with PyTorch.
 
-    Files with free sizes are run with batches of two images in the smallest shape that holds them.
+    Files with dynamic sizes run on batches of two images, padded to a common shape.
 
     Args:
         path (Path): The exported file.
-        model (ExportModel): What it was exported from.
-        images (Iterable[np.ndarray], optional): BGR images (H, W, 3), uint8, of any size. Defaults to synthetic ones.
+        model (ExportModel): The model it was exported from.
+        images (Iterable[np.ndarray], optional): BGR images (H, W, 3), uint8, of any size. Defaults to None:
+            synthetic images.
 
     Returns:
         Differences: The largest differences.
 
     Raises:
-        VerificationError: Boxes differ by more than 0.5 pixels, scores by more than 0.001, or more than 1 % of the
+        VerificationError: Boxes differ by more than 0.5 pixels, scores by more than 0.001, or more than 1% of the
             final detections have no counterpart.
     """
     backend = load_backend(path)
@@ -74,7 +76,7 @@ def verify_export(path: Path, model: ExportModel, images: Optional[Iterable[np.n
 
 def _require_equal(differences: Differences, path: Path) -> None:
     problems = []
-    if not differences.boxes <= BOX_TOLERANCE:  # so that NaN is refused too
+    if not differences.boxes <= BOX_TOLERANCE:  # also rejects NaN
         problems.append(f'boxes by {differences.boxes:.3g} pixels (allowed: {BOX_TOLERANCE})')
     if not differences.scores <= SCORE_TOLERANCE:
         problems.append(f'scores by {differences.scores:.3g} (allowed: {SCORE_TOLERANCE})')
@@ -97,9 +99,9 @@ def _compare_outputs(backend, inputs: np.ndarray, boxes: np.ndarray, scores: np.
 
 def _compare_detections(backend, inputs: np.ndarray, boxes: np.ndarray, scores: np.ndarray) -> Differences:
     number, unmatched, distances = 0, 0, []
-    for found, *wanted in zip(backend.detect(inputs), torch.from_numpy(boxes), torch.from_numpy(scores)):
-        wanted = select_detections(*wanted, backend.metadata.test_cfg)
-        rows = torch.column_stack([wanted.bboxes, wanted.scores, wanted.labels]).numpy()
+    for found, *expected in zip(backend.detect(inputs), torch.from_numpy(boxes), torch.from_numpy(scores)):
+        expected = select_detections(*expected, backend.metadata.test_cfg)
+        rows = torch.column_stack([expected.bboxes, expected.scores, expected.labels]).numpy()
         nearest = _differences_to_nearest(found, rows)
         number += len(rows)
         distances.append(nearest)
@@ -108,14 +110,14 @@ def _compare_detections(backend, inputs: np.ndarray, boxes: np.ndarray, scores: 
     return Differences(len(inputs), number, float(box), float(score), unmatched)
 
 
-def _differences_to_nearest(found: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Differences of box and score, (M, 2), of each wanted row that has a row of its class within the tolerance."""
-    if not len(found) or not len(wanted):
+def _differences_to_nearest(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Compute box and score differences (M, 2) of expected rows matched by a found row of the same class."""
+    if not len(found) or not len(expected):
         return np.zeros((0, 2))
-    difference = np.abs(wanted[:, None] - found)
+    difference = np.abs(expected[:, None] - found)
     box = np.where(difference[..., 5] > 0, np.inf, difference[..., :4].max(2))
     nearest = box.argmin(1)
-    rows = np.arange(len(wanted))
+    rows = np.arange(len(expected))
     pairs = np.stack((box[rows, nearest], difference[rows, nearest, 4]), 1)
     return pairs[pairs[:, 0] <= BOX_TOLERANCE]
 
@@ -132,7 +134,7 @@ def _batches(images: Iterable[np.ndarray], size: int) -> Iterator[List[np.ndarra
 
 
 def _synthetic_images(metadata: ModelMetadata) -> Iterator[np.ndarray]:
-    """Noise, coarse and fine, of several shapes."""
+    """Generate blocky noise images of several shapes."""
     random = np.random.default_rng(0)
     height, width = metadata.input_size
     for rows, columns in ((height, width), (height, width // 2), (height // 2, width), (height, width)):

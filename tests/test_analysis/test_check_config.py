@@ -39,7 +39,7 @@ def test_metainfo_of_the_config_wins_over_the_data_set():
     fewer = ['model.bbox_head.head_module.num_classes=2', 'model.train_cfg.assigner.num_classes=2']
     both = [f'{loader}_dataloader.dataset.metainfo.classes="(a,b)"' for loader in ('train', 'val', 'test')]
     check_config(load_config(COCO, [*fewer, *both]))
-    assert 'test_dataloader.dataset (YOLOv5CocoDataset) has 80 classes (person, bicycle, car, …)' in problems(
+    assert 'test_dataloader.dataset (mmseam.YOLOCocoDataset) has 80 classes (person, bicycle, car, …)' in problems(
         COCO, *fewer, *both[:2])
 
 

@@ -85,7 +85,7 @@ def test_other_detectors_than_yolo_have_no_exported_files(config, tmp_path):
 
 @pytest.mark.parametrize('changes, message', [
     (dict(launcher='pytorch'), '--launcher pytorch: an exported model is tested by one process'),
-    (dict(deploy=True), '--deploy: .*tiny.onnx is exported in that form already'),
+    (dict(deploy=True), '--deploy: .*tiny.onnx is already fused'),
 ])
 def test_options_for_checkpoints_only(config, tmp_path, changes, message):
     file = write_onnx(tmp_path / 'tiny.onnx')

@@ -1,4 +1,4 @@
-"""Writers of the formats, by the suffix of the file."""
+"""Exporters by file suffix."""
 from .onnx_exporter import export_onnx
 from .openvino_exporter import export_openvino
 from .torch_exporters import export_pt2, export_torchscript

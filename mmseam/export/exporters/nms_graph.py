@@ -1,4 +1,4 @@
-"""Non-maximum suppression as a part of an ONNX graph."""
+"""Add non-maximum suppression to an ONNX graph."""
 from typing import Any, Mapping
 
 from mmseam.utils.optional_package import require_package
@@ -21,8 +21,8 @@ nms (float[images, anchors, 4] all_boxes, float[images, anchors, classes] all_sc
     unsorted = GatherND (class_scores, selected)
     number = Shape (unsorted)
     sorted, order = TopK (unsorted, number)
-    places = Gather (selected, order)
-    images = Gather <axis = 1> (places, zero)
+    indices = Gather (selected, order)
+    images = Gather <axis = 1> (indices, zero)
     batch = Shape <start = 0, end = 1> (all_scores)
     batch_size = Squeeze (batch)
     every_image = Range (zero, batch_size, one)
@@ -30,23 +30,23 @@ nms (float[images, anchors, 4] all_boxes, float[images, anchors, classes] all_sc
     is_of_image = Equal (column, every_image)
     counted = Cast <to = 7> (is_of_image)
     counts = CumSum (counted, zero)
-    counts_of_own = Mul (counts, counted)
-    ranks = ReduceSum <keepdims = 0> (counts_of_own, axis)
+    counts_of_image = Mul (counts, counted)
+    ranks = ReduceSum <keepdims = 0> (counts_of_image, axis)
     is_kept = LessOrEqual (ranks, limit)
-    kept = Compress <axis = 0> (places, is_kept)
+    kept = Compress <axis = 0> (indices, is_kept)
     image_ids = Gather <axis = 1> (kept, zero)
     labels = Gather <axis = 1> (kept, one)
     label = Cast <to = 1> (labels)
     label_column = Unsqueeze (label, axis)
     score = GatherND (class_scores, kept)
     score_column = Unsqueeze (score, axis)
-    box_places = Gather <axis = 1> (kept, image_and_anchor)
-    box = GatherND (all_boxes, box_places)
+    box_indices = Gather <axis = 1> (kept, image_and_anchor)
+    box = GatherND (all_boxes, box_indices)
     detections = Concat <axis = 1> (box, score_column, label_column)
 }}
 """
 _EVERY_CLASS = 'candidates = Identity (all_scores)'
-# The score of the best class, zero for the others
+# Zeroes all scores but that of the best class
 _BEST_CLASS = """best = ArgMax <axis = 2, keepdims = 1> (all_scores)
     class_count = Shape <start = 2, end = 3> (all_scores)
     class_number = Squeeze (class_count)
@@ -57,34 +57,34 @@ _BEST_CLASS = """best = ArgMax <axis = 2, keepdims = 1> (all_scores)
 
 
 def append_nms(model, test_cfg: Mapping[str, Any]):
-    """Replace the outputs ``boxes`` and ``scores`` by final detections.
+    """Replace the outputs ``boxes`` and ``scores`` by the final detections.
 
-    The outputs are ``detections`` (K, 6), rows x1, y1, x2, y2, score, label, best score first, and ``image_ids``
-    (K,), the place in the batch of each. Score threshold, suppression within each class and the limit per image
-    are those of MMYOLO's ``predict_by_feat``; ``nms_pre``, the limit before it, is not applied.
+    The new outputs are ``detections`` (K, 6), rows x1, y1, x2, y2, score, label, sorted by descending score, and
+    ``image_ids`` (K,), their image indices in the batch. Score threshold, class-wise NMS and ``max_per_img`` work as in
+    MMYOLO's ``predict_by_feat``; ``nms_pre`` is not applied.
 
     Args:
         model (onnx.ModelProto): The model.
         test_cfg (Mapping[str, Any]): ``test_cfg`` of the detector.
 
     Returns:
-        onnx.ModelProto: The model with suppression.
+        onnx.ModelProto: The model with NMS.
 
     Raises:
-        ValueError: The kind of suppression is not ``nms``.
+        ValueError: ``test_cfg.nms`` is not plain ``nms`` with an ``iou_threshold``.
     """
     onnx = require_package('onnx')
     nms = dict(test_cfg.get('nms') or {})
     if nms.pop('type', 'nms') != 'nms' or set(nms) - {'iou_threshold'}:
-        raise ValueError("NMS in the graph is that of test_cfg.nms = dict(type='nms', iou_threshold=…); the config has "
-                         f'{test_cfg["nms"]}; export without NMS')
+        raise ValueError("NMS in the graph supports only test_cfg.nms = dict(type='nms', iou_threshold=…); the config "
+                         f'has {test_cfg["nms"]}; export without NMS')
     text = _GRAPH.format(
         ir_version=model.ir_version, opset=model.opset_import[0].version, max_per_img=test_cfg['max_per_img'],
         iou_threshold=float(nms['iou_threshold']), score_thr=float(max(test_cfg.get('score_thr', 0), 0)),
         candidates=_EVERY_CLASS if test_cfg.get('multi_label', True) else _BEST_CLASS)
-    suppression = onnx.compose.add_prefix(
+    nms_model = onnx.compose.add_prefix(
         onnx.parser.parse_model(text), 'nms/', rename_inputs=False, rename_outputs=False)
     merged = onnx.compose.merge_models(
-        model, suppression, io_map=[('boxes', 'all_boxes'), ('scores', 'all_scores')])
-    del merged.opset_import[1:]  # it names the same one twice, which onnxruntime's quantization refuses
+        model, nms_model, io_map=[('boxes', 'all_boxes'), ('scores', 'all_scores')])
+    del merged.opset_import[1:]  # a duplicate, which onnxruntime's quantization rejects
     return merged

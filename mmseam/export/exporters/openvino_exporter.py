@@ -1,4 +1,4 @@
-"""OpenVINO files."""
+"""Export to OpenVINO."""
 from pathlib import Path
 
 from mmseam.inference.metadata import ModelMetadata
@@ -12,12 +12,12 @@ RT_INFO_SECTION = 'mmseam'
 
 
 def export_openvino(model: ExportModel, metadata: ModelMetadata, path: Path) -> None:
-    """Write an OpenVINO model, ``.xml`` and ``.bin``, in float32 by way of ONNX.
+    """Write a float32 OpenVINO model, ``.xml`` and ``.bin``, converted from ONNX.
 
-    The metadata are in the section ``mmseam`` of its ``rt_info``.
+    The metadata are stored in section ``mmseam`` of ``rt_info``.
 
     Args:
-        model (ExportModel): The network.
+        model (ExportModel): The model.
         metadata (ModelMetadata): Its metadata.
         path (Path): The ``.xml`` file to write.
 

@@ -1,4 +1,4 @@
-"""What the exporters share: example inputs, symbolic sizes, and silence while tracing."""
+"""Common parts of the exporters: example inputs, dynamic shapes and silenced warnings."""
 import logging
 import warnings
 from contextlib import contextmanager
@@ -13,18 +13,18 @@ _CHANNELS = 3
 
 
 def example_images(metadata: ModelMetadata) -> Tensor:
-    """A batch of noise in the size of the export, (1, 3, H, W), (2, 3, H, W) if the sizes are free.
+    """Create noise images (1, 3, H, W), or (2, 3, H, W) for dynamic sizes.
 
-    ``torch.export`` takes a size of one for a constant.
+    ``torch.export`` treats a size of one as a constant.
     """
     generator = torch.Generator().manual_seed(0)
     return torch.rand(2 if metadata.dynamic else 1, _CHANNELS, *metadata.input_size, generator=generator)
 
 
 def dynamic_shapes(metadata: ModelMetadata) -> Optional[dict]:
-    """Symbolic sizes of the input for ``torch.export``; None if they are fixed.
+    """Return the symbolic input sizes for ``torch.export``, or None if they are fixed.
 
-    Height and width are multiples of the largest stride, from two of them on.
+    Height and width are multiples of the largest stride, at least two strides.
     """
     if not metadata.dynamic:
         return None
@@ -35,7 +35,7 @@ def dynamic_shapes(metadata: ModelMetadata) -> Optional[dict]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Suppress warnings and log messages below errors: a faultless export emits dozens of them."""
+    """Suppress warnings and log messages below errors, since even a correct export emits dozens."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
