@@ -18,9 +18,9 @@ METADATA = dict(
     config='tiny_face')
 
 
-def metadata_texts(**changes) -> dict:
-    """Texts of the metadata as they lie in a file."""
-    return ModelMetadata(**{**METADATA, **changes}).to_strings()
+def metadata_texts(hostile=(), **changes) -> dict:
+    """Texts of the metadata as they lie in a file; ``hostile`` are texts that mmseam would not write."""
+    return {**ModelMetadata(**{**METADATA, **changes}).to_strings(), **dict(hostile)}
 
 
 def image(*scores: float, size=(64, 64)) -> np.ndarray:

@@ -7,6 +7,7 @@ from mmengine.registry import DefaultScope
 
 from mmseam.registry import DATASETS
 from mmseam.utils.config import ConfigError
+from mmseam.utils.test_cfg import check_test_cfg
 
 from .layer_widths import check_widths
 
@@ -14,7 +15,7 @@ _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def check_config(cfg: Config) -> None:
-    """Check that the class counts and channel widths of a detector's parts agree.
+    """Check the post-processing, and that the class counts and channel widths of a detector's parts agree.
 
     Widths are checked for YOLO11 detectors only.
 
@@ -25,9 +26,18 @@ def check_config(cfg: Config) -> None:
         ConfigError: Two settings disagree; the message names both keys, their values and the fix.
     """
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmyolo')):
-        problems = [*_check_classes(cfg), *check_widths(cfg.get('model', {}))]
+        problems = [*_check_classes(cfg), *check_widths(cfg.get('model', {})), *_check_test_cfg(cfg.get('model', {}))]
     if problems:
         raise ConfigError('the config contradicts itself:' + ''.join(f'\n- {problem}' for problem in problems))
+
+
+def _check_test_cfg(model: ConfigDict) -> Iterator[str]:
+    """Settings of the post-processing of YOLO11's head; other heads may have others."""
+    if str((model.get('bbox_head') or {}).get('type')).endswith('YOLO11Head') and model.get('test_cfg') is not None:
+        try:
+            check_test_cfg(model.test_cfg)
+        except ValueError as error:
+            yield f'model.{error}'
 
 
 def _check_classes(cfg: Config) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Callable, Generator, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 import cv2
-from mmengine.fileio import load
+import yaml
 
 from mmseam.utils.checkpoint_match import check_checkpoint_file
 from mmseam.utils.config import ConfigError, find_config, load_config
@@ -168,7 +168,8 @@ def load_detector(model: Union[str, Path],
 
     Args:
         model (str or Path): Config file, name of one of mmseam's configs, or exported file (``.onnx``,
-            ``.torchscript``, ``.pt2``, ``.xml``).
+            ``.torchscript``, ``.pt2``, ``.xml``). Configs, ``.torchscript`` and ``.pt2`` files are programs, the
+            others are data (docs/security.md).
         checkpoint (str or Path, optional): File or address of the weights of a config. Defaults to None, for the
             weights that the metafile beside the config names; exported files hold theirs.
         device (str, optional): ``'cpu'``, ``'cuda:0'``, …. Defaults to None, the best one there is, for exported
@@ -181,6 +182,7 @@ def load_detector(model: Union[str, Path],
 
     Raises:
         ConfigError: There is no such config, it is damaged, or there are no weights for it.
+        CheckpointFileError: The checkpoint is damaged or asks for code.
         CheckpointMismatchError: The checkpoint is not one of the config's model.
         FileNotFoundError: There is no such checkpoint or exported file.
         ExportedModelError: The exported file is damaged or was not exported by mmseam.
@@ -198,7 +200,8 @@ def load_detector(model: Union[str, Path],
 def _published_weights(config: Path) -> str:
     """File or address in the metafile of the config's folder."""
     metafile = config.with_name('metafile.yml')
-    models = load(metafile)['Models'] if metafile.is_file() else []
+    # MMEngine's own loader of yaml makes objects of any class that the file names.
+    models = yaml.safe_load(metafile.read_text(encoding='utf-8'))['Models'] if metafile.is_file() else []
     weights = next((entry.get('Weights') for entry in models if entry['Name'] == config.stem), None)
     if not weights:
         raise ConfigError(f'no weights are published for {config.stem}; give a checkpoint')

@@ -13,6 +13,7 @@ from torch import Tensor
 from mmseam.models.utils import clip_to_image, to_original_scale
 from mmseam.registry import MODELS
 from mmseam.utils.config import ConfigError, innermost_dataset
+from mmseam.utils.test_cfg import check_test_cfg
 
 from .backends import ExportedModelError, load_backend
 from .metadata import ModelMetadata
@@ -39,6 +40,7 @@ class ExportedDetector(BaseDetector):
         FileNotFoundError: There is no such file.
         ImportError: The library that runs it is missing.
         ExportedModelError: The file is not one that mmseam exported.
+        ValueError: ``test_cfg`` has an unknown key, an unknown kind of NMS or a value out of range.
     """
 
     def __init__(self,
@@ -46,6 +48,8 @@ class ExportedDetector(BaseDetector):
                  test_cfg: OptConfigType = None,
                  data_preprocessor: OptConfigType = None,
                  init_cfg: OptMultiConfig = None) -> None:
+        if test_cfg is not None:
+            check_test_cfg(test_cfg)
         backend = load_backend(file)
         super().__init__(data_preprocessor=data_preprocessor or _preprocessor(backend.metadata), init_cfg=init_cfg)
         self.file = file

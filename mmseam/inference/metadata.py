@@ -1,17 +1,22 @@
 """What an exported file has to say about itself to be run without its config."""
 import dataclasses
 import json
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
 
 from mmseam.registry import DATASETS
 from mmseam.utils.config import innermost_dataset
+from mmseam.utils.test_cfg import REQUIRED_KEYS, check_test_cfg
 from mmseam.version import __version__
 
 _TEST_CFG_KEYS = ('score_thr', 'nms', 'max_per_img', 'nms_pre', 'multi_label')
 _CHANNELS = 3
+_MAX_TEXT = 4_000_000  # of one field in a file; 100,000 classes
+_MAX_CLASSES = 100_000
+_MAX_LEVELS, _MAX_STRIDE, _MAX_SIDE = 16, 4096, 8192
+_MAX_VALUE = 1e6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +39,9 @@ class ModelMetadata:
             the config sets them.
         config (str): Name of the config.
         version (str): Version of mmseam that exported the file. Defaults to the current one.
+
+    Raises:
+        ValueError: A field is of the wrong type or out of its range; the message names it.
     """
     classes: Tuple[str, ...]
     strides: Tuple[int, ...]
@@ -48,6 +56,16 @@ class ModelMetadata:
     test_cfg: Dict[str, Any]
     config: str
     version: str = __version__
+
+    def __post_init__(self) -> None:
+        for name, (is_valid, description) in _RULES.items():
+            if not is_valid(getattr(self, name)):
+                raise ValueError(f'the metadata are damaged: {name} must be {description}')
+        try:
+            check_test_cfg(self.test_cfg, REQUIRED_KEYS)
+            _checked_size(self.input_size, max(self.strides))
+        except ValueError as error:
+            raise ValueError(f'the metadata are damaged: {error}') from None
 
     def to_strings(self) -> Dict[str, str]:
         """Returns dict[str, str]: The value of each field as json."""
@@ -64,16 +82,19 @@ class ModelMetadata:
             ModelMetadata: The metadata.
 
         Raises:
-            ValueError: A field is missing or is no json: the file was not exported by mmseam.
+            ValueError: A field is missing, is no json or cannot be what mmseam has written.
         """
         names = [field.name for field in dataclasses.fields(cls)]
         missing = [name for name in names if name not in strings]
         if missing:
             raise ValueError(f'the metadata lack {", ".join(missing)}: was the file exported by '
                              'tools/deployment/export.py?')
+        too_long = [name for name in names if len(strings[name]) > _MAX_TEXT]
+        if too_long:
+            raise ValueError(f'the metadata are damaged: {too_long[0]} has more than {_MAX_TEXT} characters')
         try:
             values: Dict[str, Any] = {name: json.loads(strings[name]) for name in names}
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f'the metadata are damaged: {error}') from None
         values.update({name: tuple(value) for name, value in values.items() if isinstance(value, list)})
         return cls(**values)
@@ -116,6 +137,37 @@ class ModelMetadata:
             allow_scale_up=_allow_scale_up(pipeline, letterbox),
             test_cfg={key: value for key, value in _plain(cfg.model.test_cfg).items() if key in _TEST_CFG_KEYS},
             config=_config_name(cfg))
+
+
+def _is_text(value: Any) -> bool:
+    return type(value) is str and len(value) <= 1000 and value.isprintable()
+
+
+def _is_number(value: Any, low: float, high: float, kinds: tuple = (int, float)) -> bool:
+    return type(value) in kinds and low <= value <= high
+
+
+def _are_numbers(values: Any, low: float, high: float, kinds: tuple = (int, float)) -> bool:
+    return type(values) is tuple and all(_is_number(value, low, high, kinds) for value in values)
+
+
+_BOOL = (lambda value: type(value) is bool, 'true or false')
+_TEXT = (_is_text, 'a short printable text')
+_RULES: Dict[str, Tuple[Callable[[Any], bool], str]] = {
+    'classes': (lambda names: type(names) is tuple and 1 <= len(names) <= _MAX_CLASSES and all(map(_is_text, names)),
+                f'1 to {_MAX_CLASSES} short printable texts'),
+    'strides': (lambda strides: _are_numbers(strides, 1, _MAX_STRIDE, (int, )) and 1 <= len(strides) <= _MAX_LEVELS,
+                f'1 to {_MAX_LEVELS} whole numbers from 1 to {_MAX_STRIDE}'),
+    'mean': (lambda mean: _are_numbers(mean, -_MAX_VALUE, _MAX_VALUE) and len(mean) == _CHANNELS,
+             f'{_CHANNELS} numbers from {-_MAX_VALUE:g} to {_MAX_VALUE:g}'),
+    'std': (lambda std: _are_numbers(std, 1 / _MAX_VALUE, _MAX_VALUE) and len(std) == _CHANNELS,
+            f'{_CHANNELS} numbers from {1 / _MAX_VALUE:g} to {_MAX_VALUE:g}'),
+    'input_size': (lambda size: _are_numbers(size, 1, _MAX_SIDE, (int, )) and len(size) == 2,
+                   f'two whole numbers from 1 to {_MAX_SIDE}'),
+    'pad_value': (lambda value: _is_number(value, 0, 255), 'a number from 0 to 255'),
+    **dict.fromkeys(('to_rgb', 'dynamic', 'has_nms', 'allow_scale_up'), _BOOL),
+    **dict.fromkeys(('config', 'version'), _TEXT),
+}
 
 
 def _plain(value: Any) -> Any:

@@ -1,7 +1,9 @@
 """Contradictions in configs."""
 import pytest
+from mmengine.registry import DefaultScope
 
 from mmseam.analysis.check_config import check_config
+from mmseam.registry import MODELS
 from mmseam.utils.config import ConfigError, configs_folder, load_config
 
 COCO = 'yolo11_n_syncbn_fast_8xb16-500e_coco'
@@ -88,3 +90,18 @@ def test_other_detectors_are_passed_over():
     cfg.model.bbox_head.num_classes = 3
     with pytest.raises(ConfigError, match=r'model\.bbox_head\.num_classes is 3'):
         check_config(cfg)
+
+
+@pytest.mark.parametrize('option, message', [
+    ('model.test_cfg.nms.type=nmss', "model.test_cfg.nms.type must be 'nms' or 'soft_nms', not 'nmss'"),
+    ('model.test_cfg.nms.typ=nms', "model.test_cfg.nms has the unknown key 'typ'; did you mean 'type'?"),
+    ('model.test_cfg.scor_thr=.5', "model.test_cfg has the unknown key 'scor_thr'; did you mean 'score_thr'?"),
+    ('model.test_cfg.score_thr=50', 'model.test_cfg.score_thr must be a number from -1 to 1, not 50'),
+    ('model.test_cfg.max_per_img=-1', 'model.test_cfg.max_per_img must be a whole number from 1 to 1e+09, not -1'),
+])
+def test_settings_of_the_post_processing(option, message):
+    assert message in problems(FACE, option)
+    cfg = load_config(FACE, [option])
+    with DefaultScope.overwrite_default_scope('mmyolo'), pytest.raises(ValueError) as error:
+        MODELS.build(cfg.model)
+    assert message[len('model.'):] in str(error.value)

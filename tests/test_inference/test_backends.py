@@ -1,11 +1,17 @@
 """Each engine runs the same small model, and says clearly what is wrong with a file or an image."""
 import importlib
+import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from exported_models import BOXES, TEST_CFG, WRITERS, image, metadata_texts, write_onnx, write_onnx_with_nms
 
+from mmseam.apis import load_detector
 from mmseam.inference.backends import ExportedModelError, is_exported, load_backend
 from mmseam.inference.backends.cpu_cores import available_cores
 from mmseam.inference.metadata import ModelMetadata
@@ -120,6 +126,61 @@ def test_a_file_without_our_metadata_is_refused(tmp_path):
     path = write_onnx(tmp_path / 'foreign.onnx', texts=dict(author='somebody'))
     with pytest.raises(ExportedModelError, match='foreign.onnx: the metadata lack .*tools/deployment/export.py'):
         load_backend(path)
+
+
+@pytest.mark.parametrize('suffix', WRITERS)
+@pytest.mark.parametrize('value', ["open({!r}, 'w')", "__import__('os').system('touch ' + {!r})"])
+def test_metadata_are_not_executed(tmp_path, suffix, value):
+    """Mmcv evaluates an unknown kind of suppression as Python, when the first boxes are found."""
+    if suffix == '.xml':
+        pytest.importorskip('openvino')
+    marker = tmp_path / 'marker'
+    settings = dict(TEST_CFG, nms=dict(type=value.format(str(marker)), iou_threshold=.5))
+    path = WRITERS[suffix](tmp_path / f'evil{suffix}', hostile=dict(test_cfg=json.dumps(settings)))
+    with pytest.raises(ExportedModelError, match=rf"evil\{suffix}: .*test_cfg.nms.type must be 'nms' or 'soft_nms'"):
+        load_detector(path)(np.full((64, 64, 3), 200, np.uint8))
+    assert not marker.exists()
+
+
+def test_tool_refuses_hostile_metadata_in_one_line(tmp_path):
+    marker = tmp_path / 'marker'
+    settings = dict(TEST_CFG, nms=dict(type=f"open({str(marker)!r}, 'w')"))
+    path = write_onnx(tmp_path / 'evil.onnx', hostile=dict(test_cfg=json.dumps(settings)))
+    cv2.imwrite(str(tmp_path / 'a.png'), np.full((64, 64, 3), 200, np.uint8))
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, 'tools/predict.py', str(tmp_path / 'a.png'), str(path)], cwd=root,
+                          capture_output=True, text=True)
+    assert done.returncode == 1 and not marker.exists(), done.stderr
+    assert f'error: {path}: the metadata are damaged: test_cfg.nms.type' in done.stderr
+    assert 'Traceback' not in done.stderr
+
+
+@pytest.mark.parametrize('changes', [
+    dict(classes=('a', 'b')),  # the network gives scores of one
+    dict(has_nms=True),  # it gives boxes and scores
+])
+def test_outputs_are_those_that_the_metadata_promise(tmp_path, changes):
+    backend = load_backend(write_onnx(tmp_path / 'odd.onnx', **changes))
+    with pytest.raises(ExportedModelError, match='odd.onnx does not give what its metadata promise'):
+        backend.detect(np.zeros((1, 3, 64, 64), np.float32))
+
+
+@pytest.mark.parametrize('row', [[8, 8, 24, 24, .5, 1], [8, 8, 24, 24, .5, -1], [8, 8, 24, np.inf, .5, 0],
+                                 [8, 8, 24, 24, np.nan, 0], [8, 8, 24, 24, .5, .5]])
+def test_detections_of_classes_that_are_not_there_are_refused(tmp_path, row):
+    path = write_onnx_with_nms(tmp_path / 'odd.onnx', np.array([row]), np.zeros(1))
+    with pytest.raises(ExportedModelError, match='no detection of 1 classes'):
+        load_detector(path)(np.zeros((64, 64, 3), np.uint8))
+
+
+@pytest.mark.parametrize('suffix, is_program', [('.torchscript', True), ('.pt2', True), ('.onnx', False)])
+def test_programs_are_named_as_such(tmp_path, suffix, is_program, monkeypatch):
+    lines = []
+    monkeypatch.setattr('mmseam.inference.backends.print_log', lambda line, **_: lines.append(line))
+    path = WRITERS[suffix](tmp_path / f'file{suffix}')
+    for _ in range(2):
+        load_backend(path)
+    assert len(lines) == is_program and all(f'file{suffix} is a program of PyTorch' in line for line in lines)
 
 
 def test_a_torch_file_without_our_metadata_is_refused(tmp_path, monkeypatch):

@@ -31,6 +31,59 @@ def test_damaged_field(metadata):
         ModelMetadata.from_strings(dict(metadata().to_strings(), classes='(one'))
 
 
+@pytest.mark.parametrize('field, text', [
+    ('classes', '[]'), ('classes', '"face"'), ('classes', '[1]'), ('classes', '["a\\u001b[2J"]'), ('classes', '{}'),
+    ('classes', '[' + '"a",' * 100_000 + '"a"]'), ('classes', '["' + 'a' * 4_000_000 + '"]'), ('classes', '[[["a"]]]'),
+    ('strides', '[]'), ('strides', '[0]'), ('strides', '[-8]'), ('strides', '[8.5]'), ('strides', '[1e99]'),
+    ('strides', '[true]'), ('strides', '8'), ('strides', '[' + '8,' * 99 + '8]'), ('strides', '[1' + '0' * 30 + ']'),
+    ('mean', '[0, 0]'), ('mean', '[NaN, 0, 0]'), ('mean', '[Infinity, 0, 0]'), ('mean', '["a", 0, 0]'), ('mean', '0'),
+    ('std', '[0, 1, 1]'), ('std', '[-1, 1, 1]'), ('std', '[NaN, 1, 1]'), ('std', '[1e-300, 1, 1]'), ('std', '[1]'),
+    ('to_rgb', '1'), ('dynamic', 'null'), ('has_nms', '"no"'), ('allow_scale_up', '[]'),
+    ('input_size', '[64]'), ('input_size', '[-64, 64]'), ('input_size', '[0, 0]'), ('input_size', '[64, 65]'),
+    ('input_size', '[1000000, 64]'), ('input_size', '[64.0, 64]'), ('pad_value', '1e9'), ('pad_value', 'NaN'),
+    ('config', '5'), ('config', '"' + 'a' * 5000 + '"'), ('version', 'null'),
+    ('classes', '[' * 100_000), ('strides', '[' + '9' * 5000 + ']'),
+])
+def test_what_mmseam_never_writes_is_refused(metadata, field, text):
+    with pytest.raises(ValueError, match='the metadata are damaged: '):
+        ModelMetadata.from_strings(dict(metadata().to_strings(), **{field: text}))
+
+
+@pytest.mark.parametrize('change, message', [
+    (dict(score_thr=float('nan')), 'test_cfg.score_thr must be a number from -1 to 1, not nan'),
+    (dict(score_thr=30), 'test_cfg.score_thr must be a number from -1 to 1, not 30'),
+    (dict(scor_thr=.5), "test_cfg has the unknown key 'scor_thr'; did you mean 'score_thr'?"),
+    (dict(max_per_img=0), 'test_cfg.max_per_img must be a whole number from 1 to 1e+09, not 0'),
+    (dict(max_per_img=True), 'test_cfg.max_per_img must be a whole number'),
+    (dict(nms_pre=1.5), 'test_cfg.nms_pre must be a whole number'),
+    (dict(multi_label='no'), "test_cfg.multi_label must be True or False, not 'no'"),
+    (dict(nms='nms'), 'test_cfg.nms must be a dict or None, not a str'),
+    (dict(nms=dict(type='nmss')), "test_cfg.nms.type must be 'nms' or 'soft_nms', not 'nmss'"),
+    (dict(nms=dict(type='nms_match')), "test_cfg.nms.type must be 'nms' or 'soft_nms'"),
+    (dict(nms=dict(type='open')), "test_cfg.nms.type must be 'nms' or 'soft_nms'"),
+    (dict(nms=dict(type=['nms'])), "test_cfg.nms.type must be 'nms' or 'soft_nms', not a list"),
+    (dict(nms=dict(typ='nms')), "test_cfg.nms has the unknown key 'typ'; did you mean 'type'?"),
+    (dict(nms=dict(type='nms', iou_threshold=2)), 'test_cfg.nms.iou_threshold must be a number from 0 to 1, not 2'),
+    (dict(nms=dict(type='nms', sigma=.5)), "test_cfg.nms has the unknown key 'sigma'"),
+])
+def test_post_processing_that_cannot_be_is_refused(metadata, change, message):
+    with pytest.raises(ValueError) as error:
+        metadata(test_cfg=dict(metadata().test_cfg, **change))
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize('key', ['nms', 'max_per_img', 'multi_label'])
+def test_settings_that_the_post_processing_needs(metadata, key):
+    settings = {name: value for name, value in metadata().test_cfg.items() if name != key}
+    with pytest.raises(ValueError, match=f'test_cfg has no {key}'):
+        metadata(test_cfg=settings)
+
+
+@pytest.mark.parametrize('nms', [None, dict(type='soft_nms', iou_threshold=.3, method='gaussian', sigma=.5)])
+def test_other_kinds_of_suppression(metadata, nms):
+    assert metadata(test_cfg=dict(metadata().test_cfg, nms=nms)).test_cfg['nms'] == nms
+
+
 def test_from_config(cfg):
     found = dataclasses.asdict(ModelMetadata.from_config(cfg, (160, 192), dynamic=True))
     found.pop('version')

@@ -1,13 +1,17 @@
 """Backends: PyTorch from a checkpoint, and the libraries that run exported files, all through one interface."""
+import logging
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Dict, Optional, Type, Union
+
+from mmengine.logging import print_log
 
 from .base import Backend, Detections
 from .exported import ExportedBackend, ExportedModelError
 from .onnxruntime_backend import OnnxRuntimeBackend
 from .openvino_backend import OpenVINOBackend
 from .pytorch import PyTorchBackend
-from .torch_backends import TorchExportBackend, TorchScriptBackend
+from .torch_backends import TorchBackend, TorchExportBackend, TorchScriptBackend
 
 __all__ = [
     'Backend', 'Detections', 'ExportedBackend', 'ExportedModelError', 'PyTorchBackend', 'is_exported', 'load_backend'
@@ -26,13 +30,21 @@ def is_exported(path: Union[str, Path]) -> bool:
     return Path(path).suffix.lower() in _BACKENDS
 
 
+@lru_cache(maxsize=None)
+def _warn_of_program(path: Path) -> None:
+    """Say once per file that loading it is running it."""
+    print_log(f'{path} is a program of PyTorch, which can do whatever its author wanted: load such files only from '
+              'sources that you trust, and take ONNX files from others', logger='current', level=logging.WARNING)
+
+
 def load_backend(path: Union[str, Path], device: Any = None, num_threads: Optional[int] = None,
                  rect: bool = True) -> ExportedBackend:
     """Load an exported model; its suffix selects the library that runs it.
 
     Args:
         path (str or Path): An ``.onnx``, ``.torchscript``, ``.pt2`` or ``.xml`` (OpenVINO) file, as
-            ``tools/deployment/export.py`` writes them.
+            ``tools/deployment/export.py`` writes them. TorchScript and ``.pt2`` files are programs: load them only
+            from sources that you trust (docs/security.md).
         device (str or torch.device, optional): Where to run it. Defaults to the CPU.
         num_threads (int, optional): Threads of one run on the CPU. Defaults to the physical cores that the process
             may use, or PyTorch's own number for its two kinds of files.
@@ -52,6 +64,8 @@ def load_backend(path: Union[str, Path], device: Any = None, num_threads: Option
     if not path.is_file():
         raise FileNotFoundError(f'there is no exported model {path}')
     backend = _BACKENDS[path.suffix.lower()]
+    if issubclass(backend, TorchBackend):
+        _warn_of_program(path)
     try:
         return backend(path, device, num_threads, rect)
     except (ExportedModelError, ImportError):

@@ -88,7 +88,7 @@ class ExportedBackend(Backend):
         """
         if self.metadata.has_nms:
             raise ExportedModelError(f'{self.path} holds NMS and gives final detections only: use detect()')
-        boxes, scores = zip(*map(self._run, self._batches(images)))
+        boxes, scores = zip(*map(self._checked_run, self._batches(images)))
         return (boxes[0], scores[0]) if len(boxes) == 1 else (np.concatenate(boxes), np.concatenate(scores))
 
     def detect(self, images: np.ndarray, test_cfg: Optional[Mapping[str, Any]] = None) -> List[np.ndarray]:
@@ -114,7 +114,7 @@ class ExportedBackend(Backend):
                                      'be changed; export the model without NMS')
         found = []
         for batch in self._batches(images):
-            detections, image_ids = self._run(batch)
+            detections, image_ids = self._checked_run(batch)
             found += [detections[image_ids == index] for index in range(len(batch))]
         return found
 
@@ -144,6 +144,31 @@ class ExportedBackend(Backend):
     @abstractmethod
     def _run(self, images: np.ndarray) -> Outputs:
         """Run the model once; returns its two outputs."""
+
+    def _checked_run(self, images: np.ndarray) -> Outputs:
+        try:
+            first, second = self._run(images)
+        except Exception as error:  # each library has its own errors
+            raise ExportedModelError(f'{self.path}: {self.library} cannot run it ({type(error).__name__}: {error})'
+                                     ) from error
+        is_right = self._are_detections if self.metadata.has_nms else self._are_boxes_and_scores
+        if not is_right(first, second, len(images)):
+            raise ExportedModelError(f'{self.path} does not give what its metadata promise: its outputs are '
+                                     f'{first.dtype} {first.shape} and {second.dtype} {second.shape}, or hold values '
+                                     f'that no detection of {len(self.metadata.classes)} classes has')
+        return first, second
+
+    def _are_boxes_and_scores(self, boxes: np.ndarray, scores: np.ndarray, count: int) -> bool:
+        return (boxes.dtype == scores.dtype == np.float32 and boxes.ndim == 3
+                and boxes.shape == (count, boxes.shape[1], 4)
+                and scores.shape == (count, boxes.shape[1], len(self.metadata.classes))
+                and bool(np.isfinite(boxes).all() and np.isfinite(scores).all()))
+
+    def _are_detections(self, detections: np.ndarray, image_ids: np.ndarray, count: int) -> bool:
+        return (detections.dtype == np.float32 and image_ids.dtype.kind == 'i'
+                and detections.shape == (len(image_ids), 6) and image_ids.ndim == 1
+                and bool(np.isfinite(detections).all())
+                and bool(np.isin(detections[:, 5], np.arange(len(self.metadata.classes))).all()))
 
     def _metadata(self, strings: Mapping[str, str]) -> ModelMetadata:
         try:

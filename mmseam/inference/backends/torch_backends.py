@@ -1,4 +1,8 @@
-"""Exported files that PyTorch itself runs: TorchScript and torch.export."""
+"""Exported files that PyTorch itself runs: TorchScript and torch.export.
+
+Such a file is a program, and PyTorch does not confine it: loading one is as running a script of its author. Take ONNX
+files from people that you do not know.
+"""
 import dataclasses
 import zipfile
 from abc import abstractmethod
@@ -12,7 +16,7 @@ from .exported import ExportedBackend, ExportedModelError, Outputs
 
 
 class TorchBackend(ExportedBackend):
-    """A file that PyTorch itself runs; the arguments are those of :class:`ExportedBackend`.
+    """A program that PyTorch itself runs; the arguments are those of :class:`ExportedBackend`.
 
     ``num_threads`` holds for all of PyTorch in this process; without it nothing is changed.
     """

@@ -12,6 +12,7 @@ from mmyolo.models.dense_heads import YOLOv8Head, YOLOv8HeadModule
 from torch import Tensor
 
 from mmseam.registry import MODELS
+from mmseam.utils.test_cfg import check_test_cfg
 
 from ..utils import clip_to_image, filter_detections, reset_parameters_of_children, select_detections, to_original_scale
 
@@ -137,9 +138,17 @@ class YOLO11Head(YOLOv8Head):
         head_module (:obj:`ConfigDict` or dict): Such as :class:`YOLO11HeadModule`.
         *args: As for :class:`mmyolo.models.YOLOv8Head`.
         **kwargs: As for :class:`mmyolo.models.YOLOv8Head`.
+
+    Raises:
+        ValueError: ``test_cfg`` has an unknown key, an unknown kind of NMS or a value out of range.
     """
 
     _cached_priors = None, None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.test_cfg is not None:
+            check_test_cfg(self.test_cfg)
 
     def forward(self, x: Tuple[Tensor, ...]) -> Tuple[List[Tensor], ...]:
         """Apply the head module.

@@ -49,6 +49,8 @@ def _rows(x: Tensor) -> Tensor:
 
 def _is_matrix(x: Tensor) -> bool:
     """Whether a map is multiplied as a matrix: channels-last on a CPU, and no graph is traced or compiled."""
-    is_compiling = hasattr(torch, 'compiler') and torch.compiler.is_compiling()  # since PyTorch 2.1
+    # Before PyTorch 2.3 nobody can ask; the exports that exist there trace.
+    compiler = getattr(torch, 'compiler', None)
+    is_compiling = hasattr(compiler, 'is_compiling') and compiler.is_compiling()
     return (x.device.type == 'cpu' and not torch.jit.is_tracing() and not is_compiling
             and x.is_contiguous(memory_format=torch.channels_last))

@@ -8,6 +8,8 @@ from mmdet.utils import ConfigType
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from mmseam.utils.test_cfg import check_nms_cfg
+
 
 def select_detections(boxes: Tensor, scores: Tensor, test_cfg: ConfigType) -> InstanceData:
     """Choose the detections of one image from all decoded boxes.
@@ -63,11 +65,15 @@ def suppress_overlaps(detections: InstanceData, test_cfg: ConfigType) -> Instanc
 
     Returns:
         InstanceData: The detections left, by descending score.
+
+    Raises:
+        ValueError: ``nms`` is of an unknown type, or has an unknown key or a value out of range.
     """
     nms_cfg, most = test_cfg['nms'], test_cfg['max_per_img']
     boxes, scores, labels = detections.bboxes, detections.scores, detections.labels
     if not len(boxes):
         return detections
+    check_nms_cfg(nms_cfg)  # batched_nms evaluates the type as Python
     if nms_cfg is None or nms_cfg.get('type', 'nms') != 'nms':
         rows, kept = batched_nms(boxes, scores, labels, nms_cfg)
     else:

@@ -168,6 +168,15 @@ def test_pointwise_convolution_as_product(bias, memory_format):
         torch.testing.assert_close(total, expected)
 
 
+@pytest.mark.parametrize('missing', ['is_compiling', 'compiler'])
+def test_pointwise_convolution_where_nobody_can_ask_for_compilation(monkeypatch, missing):
+    """PyTorch 2.1 and 2.2 have ``torch.compiler`` without ``is_compiling``, 2.0 has neither."""
+    conv, x = nn.Conv2d(7, 12, 1), torch.randn(2, 7, 5, 6).to(memory_format=torch.channels_last)
+    expected = conv(x)
+    monkeypatch.delattr(torch.compiler if missing == 'is_compiling' else torch, missing)
+    torch.testing.assert_close(PointwiseConv(conv)(x), expected)
+
+
 def test_pointwise_convolution_is_recorded_as_one():
     conv = PointwiseConv(nn.Conv2d(7, 12, 1))
     x = torch.randn(2, 7, 5, 6).to(memory_format=torch.channels_last)

@@ -88,6 +88,13 @@ def test_suppression_in_parts_equals_that_of_all_boxes_at_once(nms_cfg, most):
     assert torch.equal(found.labels, candidates.labels[kept][:most])
 
 
+def test_unknown_suppression_is_not_evaluated(tmp_path):
+    marker = tmp_path / 'marker'
+    with pytest.raises(ValueError, match="test_cfg.nms.type must be 'nms' or 'soft_nms'"):
+        select_detections(*crowd(10, 1), dict(CFG, nms=dict(type=f"open({str(marker)!r}, 'w')")))
+    assert not marker.exists()
+
+
 def test_boxes_after_the_last_kept_one_are_not_compared(monkeypatch):
     compared = []
     monkeypatch.setattr('mmseam.models.utils.detections.batched_nms',
