@@ -2,20 +2,23 @@
 from pathlib import Path
 from typing import Any, List, Optional, Union
 
+import numpy as np
 import torch
 from mmcv.transforms import LoadAnnotations, LoadImageFromFile
 from mmdet.datasets.transforms import PackDetInputs
 from mmdet.models import DetDataPreprocessor, SingleStageDetector
+from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
 from mmdet.structures import DetDataSample
 from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
+from torch import nn
 
 from mmseam.models.dense_heads import YOLO11Head
 from mmseam.models.fused import switch_to_deploy
 from mmseam.registry import TRANSFORMS
-from mmseam.utils.config import innermost_dataset
+from mmseam.utils.config import ConfigError, innermost_dataset
 
 from ..preprocessing import ImageBatch, ImagePreprocessor, Normalization
 from ..trained_detector import load_trained_detector, read_classes
@@ -35,6 +38,7 @@ class PyTorchBackend(Backend):
 
     Raises:
         CheckpointMismatchError: The checkpoint is not one of the config's model.
+        ConfigError: The config prepares images in a way that can not be followed here.
     """
 
     def __init__(self, cfg: Config, checkpoint: Union[str, Path], device: Optional[str] = None,
@@ -42,10 +46,11 @@ class PyTorchBackend(Backend):
         model, meta = load_trained_detector(cfg, checkpoint)
         classes = read_classes(cfg, meta)
         self.model = switch_to_deploy(model.to(device or get_device()))
-        self._splits = isinstance(self.model, SingleStageDetector)
+        self._splits = _is_dense_detector(self.model)
         strides = getattr(getattr(self.model, 'bbox_head', None), 'featmap_strides', [32])
         preprocessor = ImagePreprocessor(
             _image_transforms(cfg), _normalization(self.model.data_preprocessor), max(strides), rect)
+        _try_out(preprocessor, cfg)
         super().__init__(classes, next(self.model.parameters()).device, preprocessor)
         # YOLO11's layers keep no state between calls, so that threads may share them; those of others may keep some.
         if self.device.type == 'cpu' and isinstance(getattr(self.model, 'bbox_head', None), YOLO11Head):
@@ -71,14 +76,45 @@ class PyTorchBackend(Backend):
         return [_detections(instances, score_thr) for instances in found]
 
 
+def _is_dense_detector(model: nn.Module) -> bool:
+    """Whether the post-processing follows the network in a call of its own, as MMDetection's dense heads have it."""
+    head = getattr(model, 'bbox_head', None)
+    return (isinstance(model, SingleStageDetector) and type(model).predict is SingleStageDetector.predict
+            and isinstance(head, BaseDenseHead) and type(head).predict is BaseDenseHead.predict)
+
+
 def _image_transforms(cfg: Config) -> list:
     """Build the steps of the test pipeline between loading and packing."""
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmyolo')):
         steps = [TRANSFORMS.build(step) for step in innermost_dataset(cfg.test_dataloader.dataset).pipeline]
-    return [step for step in steps if not isinstance(step, _NOT_FOR_PIXELS)]
+    transforms = [step for step in steps if not isinstance(step, _NOT_FOR_PIXELS)]
+    for loader in steps:
+        if isinstance(loader, LoadImageFromFile) and loader.color_type != 'color':
+            raise ConfigError(f'{cfg.filename}: the test pipeline loads images with color_type={loader.color_type!r}; '
+                              "images come in color here, so only 'color' gives the results of the training")
+        if isinstance(loader, LoadImageFromFile) and loader.to_float32:
+            transforms.insert(0, _to_float32)
+    return transforms
 
 
-def _normalization(preprocessor: DetDataPreprocessor) -> Normalization:
+def _to_float32(sample: dict) -> dict:
+    return dict(sample, img=sample['img'].astype(np.float32))
+
+
+def _try_out(preprocessor: ImagePreprocessor, cfg: Config) -> None:
+    """Find steps of the test pipeline that need more than an image, on a black one."""
+    try:
+        preprocessor([np.zeros((96, 128, 3), np.uint8)])
+    except Exception as error:
+        steps = ', '.join(str(step.type) for step in innermost_dataset(cfg.test_dataloader.dataset).pipeline)
+        raise ConfigError(f'{cfg.filename}: the test pipeline ({steps}) cannot be run on an image alone: '
+                          f'{type(error).__name__}: {error}') from error
+
+
+def _normalization(preprocessor: nn.Module) -> Normalization:
+    if not isinstance(preprocessor, DetDataPreprocessor):
+        raise ConfigError(f'model.data_preprocessor is of {type(preprocessor).__name__}, whose normalization is not '
+                          'known here; detectors have a DetDataPreprocessor')
     mean, std = [0.] * 3, [1.] * 3
     if preprocessor._enable_normalize:
         mean, std = preprocessor.mean.flatten().tolist(), preprocessor.std.flatten().tolist()
