@@ -1,96 +1,82 @@
-"""Compare the channel widths between the parts of a YOLO11 config."""
-from typing import Iterator, List, NamedTuple, Optional, Sequence
+"""Whether the parts of a detector take each other's feature maps: they run on PyTorch's meta device."""
+import copy
+from functools import partial
+from typing import Any, Iterator, List, Sequence, Tuple, Union
 
+import torch
 from mmengine.config import ConfigDict
-from mmyolo.models.dense_heads import YOLOv8HeadModule
-from mmyolo.models.utils import make_divisible
+from torch import Tensor
+from torch.nn.modules.conv import _ConvNd
 
-from mmseam.models import YOLO11PAFPN, AttentionNeck, YOLO11CSPDarknet
 from mmseam.registry import MODELS
 
+_SETTINGS = ('in_channels', 'out_channels', 'last_stage_out_channels', 'out_indices', 'widen_factor')
+_SIDE = 256  # pixels of the image
 
-class _Part(NamedTuple):
-    """A part of the detector: its key, and input and output channels per level, None if unknown."""
-    key: str
-    inputs: Optional[List[int]]
-    outputs: Optional[List[int]]
-    input_keys: str
-    output_keys: str
+
+class _OtherMapsError(Exception):
+    """A part gets maps that it does not take; the message says which."""
 
 
 def check_widths(model: ConfigDict) -> Iterator[str]:
-    """Compare the output channels of each part of the detector with the input channels of the next.
+    """Run backbone, neck and head one after the other on the meta device, where nothing is allocated or computed.
 
     Args:
-        model (:obj:`ConfigDict`): Config of the detector; parts that are not YOLO11's are skipped.
+        model (:obj:`ConfigDict`): A detector's config; what follows a part that cannot run there is passed over.
 
     Yields:
-        str: One message per mismatch.
+        str: One text for the first part that does not take the maps of the one before it.
     """
-    parts = _parts(model)
-    for source, target in zip(parts, parts[1:]):
-        if source.outputs and target.inputs and source.outputs != target.inputs:
-            yield (f'{source.key} puts out {_join(source.outputs)} channels ({source.output_keys}), but {target.key} '
-                   f'expects {_join(target.inputs)} ({target.input_keys}); make {target.key}.in_channels and the '
-                   'widen_factor of all parts agree')
+    giver, maps = 'the image', torch.empty(1, 3, _SIDE, _SIDE, device='meta')
+    for key, cfg in _parts(model):
+        try:
+            outputs = _run(cfg, maps)
+        except _OtherMapsError as error:
+            widths = '/'.join(str(each.size(1)) for each in maps)
+            yield (f'{giver} puts out {widths} channels, but {_named(key, cfg)} {error}; make {key}.in_channels and '
+                   'the widen_factor of all parts agree')
+            return
+        except Exception:  # whatever else is wrong has other reasons, which the training itself names best
+            return
+        giver, maps = _named(key, cfg), outputs
 
 
-def _parts(model: ConfigDict) -> List[_Part]:
-    backbone, neck, head = (model.get(name) or {} for name in ('backbone', 'neck', 'bbox_head'))
-    parts = [_backbone(backbone)]
+def _parts(model: ConfigDict) -> List[Tuple[str, ConfigDict]]:
+    """Key and config of each part, in the order in which the maps go through them."""
+    neck, head_name = model.get('neck'), 'bbox_head' if 'bbox_head' in model else 'rpn_head'
+    parts = [('model.backbone', model.get('backbone'))]
     if isinstance(neck, (list, tuple)):
-        parts += [_neck(f'model.neck.{i}', layer) for i, layer in enumerate(neck)]
+        parts += [(f'model.neck.{place}', layer) for place, layer in enumerate(neck)]
     else:
-        parts.append(_neck('model.neck', neck))
-    return [*parts, _head(head.get('head_module') or {})]
-
-
-def _backbone(cfg: ConfigDict) -> _Part:
-    outputs, keys = None, ''
-    if _is_a(cfg, YOLO11CSPDarknet):
-        kind = MODELS.get(cfg['type'])
-        widths = [64, *(row[2] for row in kind.arch_settings[cfg.get('arch', 'P5')][:-1])]
-        last = cfg.get('last_stage_out_channels', 1024)
-        widths = _widen([*widths, last], cfg)
-        outputs = [widths[i] for i in cfg.get('out_indices', (2, 3, 4))]
-        keys = f'last_stage_out_channels={last}, widen_factor={cfg.get("widen_factor", 1.0)}'
-    return _Part('model.backbone', None, outputs, '', keys)
-
-
-def _neck(key: str, cfg: ConfigDict) -> _Part:
-    if _is_a(cfg, YOLO11PAFPN):
-        outputs = cfg['out_channels']
-        outputs = [outputs] * len(cfg['in_channels']) if isinstance(outputs, int) else outputs
-    elif _is_a(cfg, AttentionNeck):
-        outputs = cfg['in_channels']
+        parts.append(('model.neck', neck))
+    head = model.get(head_name) or {}
+    if head.get('head_module'):
+        parts.append((f'model.{head_name}.head_module', head['head_module']))
     else:
-        return _Part(key, None, None, '', '')
-    inputs = cfg['in_channels']
-    output_name = 'out_channels' if 'out_channels' in cfg else 'in_channels'
-    return _Part(key, _widen(inputs, cfg), _widen(outputs, cfg), _named(cfg, 'in_channels', inputs),
-                 _named(cfg, output_name, outputs))
+        parts.append((f'model.{head_name}', head))
+    return [(key, cfg) for key, cfg in parts if cfg]
 
 
-def _head(cfg: ConfigDict) -> _Part:
-    inputs, keys = None, ''
-    if _is_a(cfg, YOLOv8HeadModule) and not isinstance(cfg['in_channels'], int):
-        inputs, keys = _widen(cfg['in_channels'], cfg), _named(cfg, 'in_channels', cfg['in_channels'])
-    return _Part('model.bbox_head.head_module', inputs, None, keys, '')
+@torch.no_grad()
+def _run(cfg: ConfigDict, maps: Union[Tensor, Sequence[Tensor]]) -> Sequence[Tensor]:
+    expected = cfg.get('in_channels')
+    if isinstance(expected, (list, tuple)) and len(expected) != len(maps):
+        raise _OtherMapsError(f'takes {len(expected)} maps, not {len(maps)}')
+    with torch.device('meta'):
+        part = MODELS.build(copy.deepcopy(cfg))
+        part.eval()  # normalizes without looking at the maps
+        for name, module in part.named_modules():
+            if isinstance(module, _ConvNd):
+                module.register_forward_pre_hook(partial(_check_input, name))
+        return part(maps)
 
 
-def _is_a(cfg: ConfigDict, kind: type) -> bool:
-    name = cfg.get('type')
-    found = MODELS.get(name) if isinstance(name, str) else name
-    return isinstance(found, type) and issubclass(found, kind)
+def _check_input(name: str, conv: _ConvNd, inputs: Tuple[Any, ...]) -> None:
+    if inputs[0].size(1) != conv.in_channels:
+        raise _OtherMapsError(f'takes others: {conv.in_channels} instead of {inputs[0].size(1)} at its layer {name}')
 
 
-def _widen(channels: Sequence[int], cfg: ConfigDict) -> List[int]:
-    return [make_divisible(number, cfg.get('widen_factor', 1.0)) for number in channels]
-
-
-def _named(cfg: ConfigDict, key: str, channels: Sequence[int]) -> str:
-    return f'{key}={list(channels)}, widen_factor={cfg.get("widen_factor", 1.0)}'
-
-
-def _join(channels: Sequence[int]) -> str:
-    return '/'.join(map(str, channels))
+def _named(key: str, cfg: ConfigDict) -> str:
+    """Write a part with the settings that decide its widths."""
+    settings = ', '.join(f'{name}={cfg[name]}' for name in _SETTINGS if name in cfg)
+    return f'{key} ({settings})' if settings else key

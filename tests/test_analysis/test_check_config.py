@@ -63,32 +63,47 @@ def test_data_sets_inside_wrappers():
 
 @pytest.mark.parametrize('name, option, expected', [
     (COCO, 'model.neck.in_channels=[256,512,1024]',
-     'model.backbone puts out 128/128/256 channels (last_stage_out_channels=1024, widen_factor=0.25), but model.neck '
-     'expects 64/128/256 (in_channels=[256, 512, 1024], widen_factor=0.25)'),
-    (COCO, 'model.backbone.last_stage_out_channels=512', 'model.backbone puts out 128/128/128 channels'),
-    (COCO, 'model.backbone.widen_factor=0.5', 'model.backbone puts out 256/256/512 channels'),
+     'model.backbone (last_stage_out_channels=1024, widen_factor=0.25) puts out 128/128/256 channels, but model.neck '
+     '(in_channels=[256, 512, 1024], out_channels=[256, 512, 1024], widen_factor=0.25) takes others: 192 instead of '
+     '256 at its layer top_down_layers.1.main_conv.conv; make model.neck.in_channels and the widen_factor of all parts '
+     'agree'),
+    (COCO, 'model.backbone.last_stage_out_channels=512', 'puts out 128/128/128 channels, but model.neck (in_channels='),
+    (COCO, 'model.backbone.widen_factor=0.5', 'puts out 256/256/512 channels, but model.neck (in_channels='),
+    (COCO, 'model.backbone.out_indices=[3,4]', 'widen_factor=0.25) takes 3 maps, not 2; make model.neck.in_channels'),
     (COCO, 'model.bbox_head.head_module.in_channels=[256,512,512]',
-     'model.neck puts out 64/128/256 channels (out_channels=[256, 512, 1024], widen_factor=0.25), but '
-     'model.bbox_head.head_module expects 64/128/128 (in_channels=[256, 512, 512], widen_factor=0.25)'),
+     'puts out 64/128/256 channels, but model.bbox_head.head_module (in_channels=[256, 512, 512], widen_factor=0.25) '
+     'takes others: 128 instead of 256'),
     (NECK, 'model.neck.1.in_channels=[256,512,512]',
-     'model.neck.0 puts out 64/128/256 channels (out_channels=[256, 512, 1024], widen_factor=0.25), but model.neck.1 '
-     'expects 64/128/128'),
+     'model.neck.0 (in_channels=[512, 512, 1024], out_channels=[256, 512, 1024], widen_factor=0.25) puts out '
+     '64/128/256 channels, but model.neck.1 (in_channels=[256, 512, 512], widen_factor=0.25) takes '
+     'others: 128 instead of 256'),
     (NECK, 'model.bbox_head.head_module.widen_factor=0.5',
-     'model.neck.1 puts out 64/128/256 channels (in_channels=[256, 512, 1024], widen_factor=0.25), but '
-     'model.bbox_head.head_module expects 128/256/512'),
+     'model.neck.1 (in_channels=[256, 512, 1024], widen_factor=0.25) puts out 64/128/256 channels, but '
+     'model.bbox_head.head_module (in_channels=[256, 512, 1024], widen_factor=0.5) takes others: 128 instead of 64'),
 ])
 def test_widths(name, option, expected):
     assert expected in problems(name, option)
 
 
-def test_other_detectors_are_passed_over():
+def host_detector(fpn, head, number=80, **backbone):
     cfg = load_config(COCO)
-    cfg.model = dict(type='RetinaNet', backbone=dict(type='mmdet.ResNet', depth=50),
-                     neck=dict(type='mmdet.FPN', in_channels=[1, 2], out_channels=3),
-                     bbox_head=dict(type='mmdet.RetinaHead', num_classes=80, in_channels=4))
-    check_config(cfg)
-    cfg.model.bbox_head.num_classes = 3
-    with pytest.raises(ConfigError, match=r'model\.bbox_head\.num_classes is 3'):
+    cfg.default_scope = 'mmdet'
+    resnet = dict(type='mmdet.ResNet', depth=18, **backbone)
+    cfg.model = dict(type='RetinaNet', backbone=resnet,
+                     neck=dict(type='mmdet.FPN', in_channels=fpn, out_channels=256, num_outs=5),
+                     bbox_head=dict(type='mmdet.RetinaHead', num_classes=number, in_channels=head))
+    return cfg
+
+
+@pytest.mark.parametrize('cfg, expected', [
+    (host_detector([256, 512, 1024, 2048], 256),
+     r'model.backbone puts out 64/128/256/512 channels, but model.neck .* takes others: 256 instead of 64 at its layer '
+     'lateral_convs.0.conv; make model.neck.in_channels'),
+    (host_detector([64, 128, 256, 512], 4), r'model.bbox_head \(in_channels=4\) takes others: 4 instead of 256'),
+    (host_detector([64, 128, 256, 512], 256, number=3), 'model.bbox_head.num_classes is 3'),
+])
+def test_other_detectors(cfg, expected):
+    with pytest.raises(ConfigError, match=expected):
         check_config(cfg)
 
 
@@ -105,3 +120,9 @@ def test_settings_of_the_post_processing(option, message):
     with DefaultScope.overwrite_default_scope('mmyolo'), pytest.raises(ValueError) as error:
         MODELS.build(cfg.model)
     assert message[len('model.'):] in str(error.value)
+
+
+def test_what_cannot_run_without_data_is_passed_over():
+    """Deformable convolutions have no kernel for the meta device, nor mmcv-lite any."""
+    check_config(host_detector([64, 128, 256, 512], 256))
+    check_config(host_detector([1, 2, 3, 4], 5, dcn=dict(type='DCN'), stage_with_dcn=(False, True, True, True)))
