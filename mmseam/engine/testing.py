@@ -1,4 +1,5 @@
 """A test that loses nothing when it is interrupted."""
+import time
 from typing import Any, Dict, List
 
 from mmengine.evaluator import BaseMetric
@@ -7,10 +8,13 @@ from mmengine.runner import Runner
 
 from mmseam.utils.atomic_write import partial_path, write_errors
 from mmseam.utils.interruption import StopRequest, stop_request
-from mmseam.utils.loader_errors import loader_errors
+from mmseam.utils.loader_errors import LoaderError, loader_errors
 
 # Where metrics of MMEngine, mmdet and this package are told what to write
 _PATHS = ('out_file_path', 'outfile_prefix', 'submission_dir')
+
+# Seconds by which a signal to all processes may reach this one after it has ended those that load images
+_LATE = 0.5
 
 
 class _StopHook(Hook):
@@ -42,13 +46,15 @@ def test(runner: Runner) -> Dict[str, float]:
         LoaderError: A process that loads images was killed.
         OSError: An image cannot be read, or a result cannot be written.
     """
-    with stop_request() as stop, write_errors(runner.work_dir, only_space=True), loader_errors():
+    with stop_request() as stop, write_errors(runner.work_dir, only_space=True):
         hook = _StopHook(stop)
         runner.register_hook(hook)
         try:
-            return runner.test()
-        except Exception:
-            stop.check(hook.done)  # a signal to all processes ends those that load images
+            with loader_errors():
+                return runner.test()
+        except LoaderError:
+            time.sleep(_LATE)
+            stop.check(hook.done)
             raise
 
 

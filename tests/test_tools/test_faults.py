@@ -66,11 +66,12 @@ def test_an_interrupted_test_keeps_its_results(config, checkpoint, tmp_path, num
     assert code == 128 + number, text
     found = mmengine.load(tmp_path / 'found.partial.pkl')
     assert 0 < len(found) < NUM_IMAGES
-    assert len(drawn_images(tmp_path / 'work')) == len(found)
-    assert len(list((tmp_path / 'submission.partial').rglob('*.txt'))) == len(found)
-    assert text.splitlines()[-1] == (
-        f'interrupted by {number.name}; {len(found)} of {NUM_IMAGES} batches are done; kept: '
-        f'{tmp_path}/submission.partial, {tmp_path}/found.partial.pkl')
+    done = re.fullmatch(rf'interrupted by {number.name}; (\d+) of {NUM_IMAGES} batches are done; kept: '
+                        rf'{tmp_path}/submission.partial, {tmp_path}/found.partial.pkl', text.splitlines()[-1])
+    files = len(list((tmp_path / 'submission.partial').rglob('*.txt')))
+    counts = {len(found), files, len(drawn_images(tmp_path / 'work')), int(done[1])}
+    # The end of a loading process may be noticed amid a batch
+    assert len(counts) == 1 or workers and max(counts) - min(counts) == 1
     assert {path.name for path in tmp_path.iterdir()} == {'work', 'found.partial.pkl', 'submission.partial'}
 
 
