@@ -141,6 +141,9 @@ def test_broken_archive_is_an_error(tmp_path, cut):
     ('alone.jpeg', 'alone'),
     ('e/strips_only_a_suffix_pjg', 'e/strips_only_a_suffix_pjg'),
     ('e/a.b.jpg', 'e/a.b'),
+    ('x/../e/a.jpg', 'e/a'),
+    ('../../a.jpg', 'a'),
+    ('e/../../a.jpg', 'a'),
 ])
 def test_image_key(path, key):
     assert image_key(path) == key

@@ -29,7 +29,12 @@ def image_key(path: Union[str, Path]) -> str:
     Returns:
         str: The last two components, or the only one where the path has no folder.
     """
-    parts = [part for part in str(path).replace('\\', '/').split('/') if part not in ('', '.')]
+    parts: List[str] = []
+    for part in str(path).replace('\\', '/').split('/'):
+        if part == '..':  # a key is a path to write to, too
+            del parts[-1:]
+        elif part not in ('', '.'):
+            parts.append(part)
     return _IMAGE_SUFFIX.sub('', '/'.join(parts[-2:]))
 
 

@@ -107,30 +107,34 @@ def _load_json(path: Path) -> Any:
         raise ResultsFormatError(f'{path} is not json: {error}') from error
 
 
-def _from_coco(items: List[dict], path: Path, images: Optional[ImageNames]) -> Dict[str, np.ndarray]:
+def _from_coco(items: List[dict], path: Path, images: Optional[Mapping[int, str]]) -> Dict[str, np.ndarray]:
+    ids: Dict[str, Union[int, str]] = {}
+    detections = {}
+    for image, rows in _coco_rows(items, path).items():
+        key = _coco_key(image, path, images)
+        if key in ids:
+            raise ResultsFormatError(f'{path}: image_id {ids[key]!r} and {image!r} are both of image {key}')
+        ids[key] = image
+        detections[key] = _numbers(rows, (len(rows), 5), f'{path}, image {image!r}')
+    return detections
+
+
+def _coco_rows(items: List[dict], path: Path) -> Dict[Union[int, str], list]:
+    """Box and score of the detections of each image id, not yet known to be numbers."""
     rows: Dict[Union[int, str], list] = defaultdict(list)
     categories = set()
     for number, item in enumerate(items):
-        image, box = item.get('image_id'), item.get('bbox')
+        image, box, category = item.get('image_id'), item.get('bbox'), item.get('category_id')
         if not isinstance(image, (int, str)) or not isinstance(box, list) or 'score' not in item:
             raise ResultsFormatError(f'{path}, item {number}: expected "image_id", "bbox" and "score", not '
                                      f'{reprlib.repr(item)}')
         if len(box) != 4:
             raise ResultsFormatError(f'{path}, item {number}: a box is not four numbers, but {reprlib.repr(box)}')
         rows[image].append([*box, item['score']])
-        category = item.get('category_id')
         categories.add(category if isinstance(category, int) else reprlib.repr(category))
     if len(categories) > 1:
         raise ResultsFormatError(f'{path} holds categories {sorted(map(str, categories))}: keep the faces only')
-    ids: Dict[str, Union[int, str]] = {}
-    detections = {}
-    for image, boxes in rows.items():
-        key = _coco_key(image, path, images)
-        if key in ids:
-            raise ResultsFormatError(f'{path}: image_id {ids[key]!r} and {image!r} are both of image {key}')
-        ids[key] = image
-        detections[key] = _numbers(boxes, (len(boxes), 5), f'{path}, image {image!r}')
-    return detections
+    return rows
 
 
 def _coco_key(image: Union[int, str], path: Path, images: Optional[ImageNames]) -> str:
