@@ -1,5 +1,6 @@
 """Readers of pickles and checkpoints: valid inputs, and the errors that they document."""
 import io
+import json
 import pickle
 import random
 import sys
@@ -10,18 +11,21 @@ from typing import Any, Callable
 import numpy as np
 import torch
 from data_targets import read_results
+from hypothesis import strategies as st
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 from mutation import mutate
-from target import Target
+from target import JUNK, Target, nearly
 
 sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / 'test_convert')]
 from conversion_cases import write_checkpoint  # noqa: E402
+from small_detector import METADATA  # noqa: E402
 
 from mmseam.compat.safe_checkpoints import CheckpointFileError  # noqa: E402
 from mmseam.convert.errors import CheckpointError  # noqa: E402
 from mmseam.convert.ultralytics_reader import read_ultralytics_checkpoint  # noqa: E402
 from mmseam.evaluation.functional import ResultsFormatError  # noqa: E402
+from mmseam.inference.metadata import ModelMetadata  # noqa: E402
 
 
 def predictions(wrap: Callable) -> list:
@@ -77,6 +81,35 @@ def load_checkpoint(path: Path) -> None:
     CheckpointLoader.load_checkpoint(str(path), 'cpu', logger='silent')
 
 
+class MetadataRefused(Exception):
+    """The message of ``ModelMetadata`` itself, not one of the many other kinds of ``ValueError``."""
+
+
+FIELDS = ModelMetadata(**METADATA).to_strings()
+FIELD_STRATEGY = st.fixed_dictionaries({
+    name: nearly(st.one_of(st.just(text), st.just(text), st.just(text), JUNK.map(json.dumps)))
+    for name, text in FIELDS.items()}).map(lambda fields: json.dumps(fields).encode())
+
+
+def read_metadata(path: Path) -> None:
+    """The fields of an exported file, as json here; exported files only hold texts."""
+    try:
+        fields = json.loads(path.read_bytes().decode(errors='replace'))
+    except (ValueError, RecursionError):
+        fields = {}
+    fields = {**FIELDS, **fields} if isinstance(fields, dict) else {}
+    try:
+        metadata = ModelMetadata.from_strings({name: str(text) for name, text in fields.items()})
+    except ValueError as error:
+        if not str(error).startswith('the metadata '):
+            raise
+        raise MetadataRefused from error
+    assert 1 <= len(metadata.classes) <= 100_000 and len(metadata.mean) == len(metadata.std) == 3
+    assert np.isfinite([*metadata.mean, *metadata.std, metadata.pad_value]).all() and min(metadata.std) > 0
+    assert 0 < min(metadata.strides) <= max(metadata.strides) <= min(metadata.input_size)
+    assert (metadata.test_cfg['nms'] or {}).get('type', 'nms') in ('nms', 'soft_nms')
+
+
 ULTRALYTICS, MMENGINE = ultralytics_file(), mmengine_file()
 TARGETS = [
     Target('results pickle', [pickle.dumps(predictions(wrap), protocol) for wrap in (np.asarray, torch.from_numpy)
@@ -85,4 +118,6 @@ TARGETS = [
            pack=pack_checkpoint(ULTRALYTICS)),
     Target('mmengine pth', [MMENGINE, mmengine_file(_use_new_zipfile_serialization=False)], load_checkpoint,
            [CheckpointFileError], 'a.pth', pack=pack_checkpoint(MMENGINE)),
+    Target('exported metadata', [json.dumps(FIELDS).encode()], read_metadata, [MetadataRefused], 'a.json',
+           FIELD_STRATEGY),
 ]

@@ -10,7 +10,8 @@ INPUTS = 250
 TARGETS = (
     'annotation text', 'coco annotations', 'coco image names', 'result text', 'coco results', 'mmengine json',
     'zip of results', 'tar of results', 'mat of faces', 'mat of a keep-list', 'jpeg header', 'image', 'index cache',
-    'image cache', 'toy manifest', 'results pickle', 'ultralytics pt', 'mmengine pth')
+    'image cache', 'toy manifest', 'results pickle', 'ultralytics pt', 'mmengine pth',
+    'exported metadata')
 RUNNER = str(Path(__file__).with_name('runner.py'))
 
 
