@@ -57,3 +57,34 @@ def test_only_outlines_are_pasted(tmp_path):
     assert len(alone['gt_bboxes']) == 1
     np.testing.assert_array_equal(alone['img'], before['img'])
     assert len(build(tmp_path / 'none', [], steps)[0]['gt_bboxes']) == 0
+
+
+@pytest.mark.parametrize('seed', range(20))
+def test_boxes_without_polygon_are_moved_and_filtered_as_boxes(tmp_path, seed):
+    """Faces as large as the image among them: as by MMYOLO's affine without masks, whose least share is .1."""
+    boxes = [coco_box(box) for box in ((0, 0, 120, 80), (2, 3, 117, 40), BOX, (50, 0, 20, 80), (5, 5, 8, 9))]
+    affine = dict(max_rotate_degree=0., max_shear_degree=0., scaling_ratio_range=(.5, 2.5), max_translate_ratio=.4,
+                  max_aspect_ratio=100)
+    found = []
+    for load, kind in ((dict(type='mmseam.LoadPolygonsOrBoxes'), dict(type='mmseam.RandomAffineOutlines',
+                                                                      min_area_ratio=.01, **affine)),
+                       (dict(type='LoadAnnotations', with_bbox=True), dict(type='YOLOv5RandomAffine',
+                                                                           min_area_ratio=.1, **affine))):
+        dataset = build(tmp_path, boxes, [dict(type='mmseam.LoadIntactImage'), load, kind])
+        set_random_seed(seed)
+        found.append(dataset[0])
+    np.testing.assert_array_equal(found[0]['img'], found[1]['img'])
+    assert len(found[0]['gt_masks']) == len(found[0]['gt_bboxes_labels']) == len(found[1]['gt_bboxes'])
+    np.testing.assert_allclose(found[0]['gt_bboxes'].tensor, found[1]['gt_bboxes'].tensor, atol=2e-3)
+
+
+def test_a_sliver_of_an_outline_stays(tmp_path):
+    """The crop leaves 7 % of the boxes of two equal objects; the outline of one says that it is there."""
+    annotations = [coco_box((77, 10, 43, 40), segmentation=[[77, 10, 120, 10, 120, 50, 77, 50, 77, 30]]),
+                   coco_box((77, 10, 43, 40))]
+    crop = dict(type='mmseam.RandomAffineOutlines', max_rotate_degree=0., max_shear_degree=0., max_translate_ratio=0.,
+                scaling_ratio_range=(1., 1.), border=(-40, 0), min_area_ratio=.01, max_aspect_ratio=100)
+    sample = build(tmp_path, annotations, [*pipeline(), crop])[0]
+    assert len(sample['gt_bboxes']) == len(sample['gt_masks']) == 1
+    assert sample['gt_masks'].masks[0][0].size > 8
+    np.testing.assert_allclose(sample['gt_bboxes'].tensor, [[37, 10, 40, 50]], atol=.2)  # of the points inside

@@ -31,12 +31,13 @@ last_transform = [
 ]
 mosaic = dict(type='Mosaic', img_scale=img_scale, pad_val=114.0, pre_transform=pre_transform)
 affine = dict(
-    type='YOLOv5RandomAffine',
+    type='mmseam.RandomAffineOutlines',
     max_rotate_degree=0.0,
     max_shear_degree=0.0,
     max_aspect_ratio=100,
     border_val=(114, 114, 114),
-    min_area_ratio=0.01,
+    min_area_ratio=0.01,  # of objects with a polygon
+    min_box_area_ratio=0.1,  # of others
     use_mask_refine=True)
 mosaic_affine = {
     size: [

@@ -2,6 +2,9 @@
 from .loading import LoadIntactImage
 from .mosaic_affine import MosaicAffine
 from .packing import PackPlanarInputs
-from .polygons import CopyPasteOutlines, LoadPolygonsOrBoxes
+from .polygons import CopyPasteOutlines, LoadPolygonsOrBoxes, RandomAffineOutlines
 
-__all__ = ['CopyPasteOutlines', 'LoadIntactImage', 'LoadPolygonsOrBoxes', 'MosaicAffine', 'PackPlanarInputs']
+__all__ = [
+    'CopyPasteOutlines', 'LoadIntactImage', 'LoadPolygonsOrBoxes', 'MosaicAffine', 'PackPlanarInputs',
+    'RandomAffineOutlines'
+]

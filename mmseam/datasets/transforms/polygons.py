@@ -3,7 +3,9 @@ from typing import List
 
 import numpy as np
 import torch
-from mmyolo.datasets.transforms import LoadAnnotations, YOLOv5CopyPaste
+from mmdet.structures.bbox import HorizontalBoxes
+from mmdet.structures.mask import PolygonMasks
+from mmyolo.datasets.transforms import LoadAnnotations, YOLOv5CopyPaste, YOLOv5RandomAffine
 from torch import Tensor
 
 from mmseam.registry import TRANSFORMS
@@ -49,8 +51,7 @@ class CopyPasteOutlines(YOLOv5CopyPaste):
         Returns:
             dict: The sample.
         """
-        masks = getattr(results.get('gt_masks'), 'masks', [])
-        self._is_rectangle = torch.tensor([_is_rectangle(polygons) for polygons in masks], dtype=torch.bool)
+        self._is_rectangle = _are_rectangles(results)
         return super().transform(results)
 
     def bbox_ioa(self, *args, **kwargs) -> Tensor:
@@ -60,12 +61,81 @@ class CopyPasteOutlines(YOLOv5CopyPaste):
         return overlap
 
 
+@TRANSFORMS.register_module()
+class RandomAffineOutlines(YOLOv5RandomAffine):
+    """MMYOLO's affine with masks, which treats objects without an outline as its affine without masks does.
+
+    MMYOLO makes the new box of the outline's points inside the image. Of a rectangle that covers the image, or all but
+    one side of it, no points or only those of one edge are inside, and the object would be lost. Here the rectangle is
+    moved and clipped as a whole. As in Ultralytics, more must be left of an object when only its box is known.
+
+    Args:
+        min_box_area_ratio (float): The share of its box that must be left of an object without an outline.
+            Defaults to 0.1.
+        **kwargs: As of ``mmyolo.YOLOv5RandomAffine``; ``min_area_ratio`` is for objects with an outline.
+    """
+
+    def __init__(self, min_box_area_ratio: float = 0.1, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.min_box_area_ratio = min_box_area_ratio
+
+    def transform(self, results: dict) -> dict:
+        """Move, scale and crop image and objects.
+
+        Args:
+            results (dict): A sample with ``img``, ``gt_bboxes`` and ``gt_masks``.
+
+        Returns:
+            dict: The sample.
+        """
+        self._is_rectangle = _are_rectangles(results)
+        return super().transform(results)
+
+    def segment2box(self, gt_masks: PolygonMasks, height: int, width: int) -> HorizontalBoxes:
+        """Boxes of the moved outlines inside the image, and moved boxes cut to it.
+
+        Args:
+            gt_masks (PolygonMasks): Moved outlines of densely sampled points.
+            height (int): Height of the image.
+            width (int): Width of the image.
+
+        Returns:
+            HorizontalBoxes: The boxes.
+        """
+        boxes = super().segment2box(gt_masks, height, width)
+        for index in self._is_rectangle.nonzero().flatten().tolist():
+            points = torch.from_numpy(gt_masks.masks[index][0].reshape(-1, 2)).to(boxes.tensor)
+            boxes.tensor[index] = torch.cat([points.amin(0), points.amax(0)])
+            boxes.tensor[index, 0::2].clamp_(0, width)
+            boxes.tensor[index, 1::2].clamp_(0, height)
+        return boxes
+
+    def filter_gt_bboxes(self, origin_bboxes: HorizontalBoxes, wrapped_bboxes: HorizontalBoxes) -> Tensor:
+        """Which objects are left, by their boxes before and after.
+
+        Args:
+            origin_bboxes (HorizontalBoxes): Boxes before, at the new scale.
+            wrapped_bboxes (HorizontalBoxes): Boxes after.
+
+        Returns:
+            Tensor: Whether to keep each object. Shape (N,).
+        """
+        keep = super().filter_gt_bboxes(origin_bboxes, wrapped_bboxes)
+        enough = wrapped_bboxes.areas > self.min_box_area_ratio * origin_bboxes.areas
+        return keep & (enough | ~self._is_rectangle)
+
+
 def _with_polygon(instance: dict) -> dict:
     mask = instance.get('mask')
     if isinstance(mask, list) and any(len(polygon) >= 6 and len(polygon) % 2 == 0 for polygon in mask):
         return instance
     x1, y1, x2, y2 = instance['bbox']
     return dict(instance, mask=[[x1, y1, x2, y1, x2, y2, x1, y2]])
+
+
+def _are_rectangles(results: dict) -> Tensor:
+    masks = getattr(results.get('gt_masks'), 'masks', [])
+    return torch.tensor([_is_rectangle(polygons) for polygons in masks], dtype=torch.bool)
 
 
 def _is_rectangle(polygons: List[np.ndarray]) -> bool:
