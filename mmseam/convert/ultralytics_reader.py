@@ -35,11 +35,8 @@ class UltralyticsCheckpoint:
         state_dict (dict): Parameters and persistent buffers, ``model.N.…``; floating point ones as float32.
         layers (tuple[str]): Class names of the layers ``model.0``, ``model.1``, …; the last one is the head.
         names (tuple[str]): Class names, by index.
-        strides (tuple[float]): Strides of the head's levels in pixels; empty when the file has none.
         task (str): 'detect', 'segment', 'pose', 'obb', 'classify', or the model class where it is another one.
-        train_args (dict): Training arguments, plain values only.
         train_metrics (dict): Metrics that the training stored, plain values only.
-        epoch (int): Last epoch of an unfinished training; -1 when the file is a finished one, as Ultralytics has it.
         date (str): When it was written; '' when unknown.
         version (str): Version of Ultralytics that wrote it; '' when unknown.
         license (str): The license that the file states; '' when it states none.
@@ -49,11 +46,8 @@ class UltralyticsCheckpoint:
     state_dict: Dict[str, torch.Tensor] = field(repr=False)
     layers: Tuple[str, ...]
     names: Tuple[str, ...]
-    strides: Tuple[float, ...]
     task: str
-    train_args: Dict[str, Any] = field(repr=False)
     train_metrics: Dict[str, Any] = field(repr=False)
-    epoch: int
     date: str
     version: str
     license: str
@@ -105,11 +99,8 @@ def _read(path: Path, content: Any) -> UltralyticsCheckpoint:
         state_dict=_state_dict(model, 4 * path.stat().st_size),
         layers=tuple(layer.class_name for layer in _children(layers).values()),
         names=_class_names(model),
-        strides=_strides(model),
         task=_TASKS.get(model.class_name, model.class_name),
-        train_args=_plain_values(content.get('train_args')),
         train_metrics=_plain_values(content.get('train_metrics')),
-        epoch=_epoch(content.get('epoch')),
         date=_text(content.get('date')),
         version=_text(content.get('version')),
         license=_text(content.get('license')))
@@ -179,17 +170,8 @@ def _class_names(model: Stub) -> Tuple[str, ...]:
     return tuple(map(_text, names))
 
 
-def _strides(model: Stub) -> Tuple[float, ...]:
-    record = model.state.get('stride')
-    return tuple(_tensor(record).flatten().tolist()) if isinstance(record, TensorRecord) else ()
-
-
 def _text(value: Any) -> str:
     return str(value)[:_MAX_TEXT] if isinstance(value, (str, int, float)) else ''
-
-
-def _epoch(value: Any) -> int:
-    return value if type(value) is int else -1
 
 
 def _plain_values(values: Any) -> Dict[str, Any]:

@@ -12,8 +12,8 @@ from mmseam.convert.yolo11_architecture import check_yolo11, yolo11_size
 def _checkpoint(shapes):
     return UltralyticsCheckpoint(
         path=Path('yolo.pt'), state_dict={name: torch.empty(shape, device='meta') for name, shape in shapes.items()},
-        layers=LAYERS, names=('face', ), strides=(), task='detect', train_args={}, train_metrics={}, epoch=-1, date='',
-        version='', license='')
+        layers=LAYERS, names=('face', ), task='detect', train_metrics={}, date='', version='',
+        license='')
 
 
 @pytest.mark.parametrize('size', 'nsmlx')
