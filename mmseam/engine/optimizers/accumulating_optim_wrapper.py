@@ -32,11 +32,6 @@ class _Accumulation:
     def accumulative_counts(self, value: int) -> None:
         self._accumulative_counts = value
 
-    @property
-    def num_pending(self) -> int:
-        """int: Batches since the last optimizer step."""
-        return self._pending
-
     def scale_loss(self, loss: torch.Tensor) -> torch.Tensor:
         """Leave the loss as it is: gradients are summed.
 
