@@ -107,7 +107,7 @@ def _load_json(path: Path) -> Any:
         raise ResultsFormatError(f'{path} is not json: {error}') from error
 
 
-def _from_coco(items: List[dict], path: Path, images: Optional[Mapping[int, str]]) -> Dict[str, np.ndarray]:
+def _from_coco(items: List[dict], path: Path, images: Optional[ImageNames]) -> Dict[str, np.ndarray]:
     ids: Dict[str, Union[int, str]] = {}
     detections = {}
     for image, rows in _coco_rows(items, path).items():
