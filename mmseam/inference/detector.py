@@ -1,4 +1,4 @@
-"""A detector in two lines."""
+"""High-level detector: load a model and predict in two lines."""
 from contextlib import closing
 from functools import partial
 from itertools import islice
@@ -19,23 +19,23 @@ from .results import DetectionResult
 from .sources import ImageSource, open_source
 from .stopwatch import StopWatch
 
-MAX_WORKERS = 4  # each holds the maps of its images in memory
-MIN_BATCHES = 8  # for fewer it is not worth the second session of an exported model
-_THIN = 20  # times as long as wide; only such an image can vanish when it is resized
+MAX_WORKERS = 4  # each keeps the feature maps of its images in memory
+MIN_BATCHES = 8  # with fewer, loading a second session of an exported model does not pay off
+_THIN = 20  # aspect ratio; only thinner images can be resized to zero pixels
 
 
 class _Job(NamedTuple):
-    """A batch that is prepared; ``watch`` has timed it so far."""
+    """A preprocessed batch and the stopwatch that has timed it so far."""
     images: List[SourceImage]
     batch: ImageBatch
     watch: StopWatch
 
 
 class Detector:
-    """Finds objects in images, videos and webcams; made by :func:`load_detector`.
+    """Detector for images, videos and webcams, created by :func:`load_detector`.
 
     Args:
-        backend (Backend): What runs the network.
+        backend (Backend): The backend that runs the network.
     """
 
     def __init__(self, backend: Backend) -> None:
@@ -43,34 +43,33 @@ class Detector:
 
     @property
     def classes(self) -> Tuple[str, ...]:
-        """Names of the classes, by label."""
+        """tuple[str, ...]: Class names by label."""
         return self.backend.classes
 
     def __call__(self, source: Any, score_thr: float = 0.3, batch_size: int = 1,
                  workers: Optional[int] = None) -> List[DetectionResult]:
-        """Find objects in all images of a source.
+        """Detect objects in all images of a source.
 
-        An image that cannot be read is named in a warning and left out. Results do not hold the pixels of files, which
-        are read again where needed, nor those of video frames: draw these by :meth:`stream`.
+        Unreadable images are skipped with a warning. Results do not keep the pixels of image files, which are read
+        again when needed, or of video frames; use :meth:`stream` to draw video frames.
 
         Args:
-            source (str | Path | int | np.ndarray | PIL.Image.Image | list): Image file, folder, pattern, video file,
-                array (H, W, 3) in BGR, PIL image, or a list of images; see
+            source (str | Path | int | np.ndarray | PIL.Image.Image | list): Image file, folder, glob pattern,
+                video file, array (H, W, 3) in BGR, PIL image, or a list of images; see
                 :func:`~mmseam.inference.sources.open_source`.
-            score_thr (float): Detections below this score are left out. Defaults to 0.3.
+            score_thr (float): Minimum score of detections. Defaults to 0.3.
             batch_size (int): Images per forward pass. Defaults to 1.
-            workers (int, optional): Forward passes at the same time; on a CPU, several on one core each find more
-                images per second than one after the other on all cores, though each takes longer. Defaults to None: on
-                a CPU up to four for networks of YOLO11 and ONNX files, which allow it, if there are eight batches or
-                more; else one.
+            workers (int, optional): Number of concurrent forward passes. On a CPU, several passes on one core each
+                process more images per second than one pass on all cores, but each takes longer. Defaults to None: up
+                to four on a CPU for YOLO11 models and ONNX files, which support it, if there are at least eight
+                batches; else one.
 
         Returns:
-            List[DetectionResult]: One per image, in their order.
+            List[DetectionResult]: One result per image, in order.
 
         Raises:
-            FileNotFoundError: There is no such file or folder, or no image in it.
-            ValueError: The source is of no known kind, a webcam, which never ends, or ``batch_size`` is below 1 or
-                ``workers`` not one of the possible numbers.
+            FileNotFoundError: The file or folder does not exist, or there are no images in it.
+            ValueError: The source is not supported or a webcam, or ``batch_size`` or ``workers`` is out of range.
             OSError: The video cannot be read.
         """
         opened = open_source(source)
@@ -81,16 +80,16 @@ class Detector:
 
     def stream(self, source: Any, score_thr: float = 0.3, batch_size: int = 1,
                workers: Optional[int] = None) -> Generator[DetectionResult, None, None]:
-        """Find objects in one image after the other, for videos, webcams and large folders.
+        """Detect objects in one image after the other, for videos, webcams and large folders.
 
         Args:
-            source (Any): As for a call, a webcam (``0`` or ``'0'``), or what ``open_source`` returns.
-            score_thr (float): Detections below this score are left out. Defaults to 0.3.
+            source (Any): As for a call, a webcam index (``0`` or ``'0'``), or the result of ``open_source``.
+            score_thr (float): Minimum score of detections. Defaults to 0.3.
             batch_size (int): Images per forward pass. Defaults to 1.
-            workers (int, optional): As for a call, but one for a webcam. Some images are read ahead then.
+            workers (int, optional): As for a call, but one for a webcam. Several workers read images ahead.
 
         Returns:
-            Generator[DetectionResult]: Results that hold the pixels of their image.
+            Generator[DetectionResult]: Results with the pixels of their images.
 
         Raises:
             FileNotFoundError, ValueError, OSError: As for a call.
@@ -115,12 +114,12 @@ class Detector:
                 workers: int) -> Generator[DetectionResult, None, None]:
         run = self.backend.forward if workers == 1 else self.backend.parallel_forward(workers)
         detect = partial(self._detect, run, score_thr)
-        found = map_in_order(detect, self._prepare(source, batch_size), workers, self.backend.cores)
+        found = map_in_order(detect, self._preprocess(source, batch_size), workers, self.backend.cores)
         with closing(found):
             for results in found:
                 yield from results
 
-    def _prepare(self, source: Union[ImageSource, VideoReader], batch_size: int) -> Iterator[_Job]:
+    def _preprocess(self, source: Union[ImageSource, VideoReader], batch_size: int) -> Iterator[_Job]:
         images = self._resizable(source)
         while True:
             watch = StopWatch(self.backend.device)
@@ -131,10 +130,10 @@ class Detector:
             yield _Job(batch, watch('preprocess', prepare), watch)
 
     def _resizable(self, source: Union[ImageSource, VideoReader]) -> Iterator[SourceImage]:
-        """The images of a source without files that are too thin to be resized: OpenCV makes no image of height 0."""
+        """Yield the images of a source except those too thin to be resized, which OpenCV cannot reduce to height 0."""
         for image in source:
             height, width = image.image.shape[:2]
-            if max(height, width) < _THIN * min(height, width) or self._can_prepare(image):
+            if max(height, width) < _THIN * min(height, width) or self._can_preprocess(image):
                 yield image
                 continue
             reason = f'{image.name}: {width} x {height} pixels are too thin to be resized for the network'
@@ -142,7 +141,7 @@ class Detector:
                 raise ValueError(reason)
             source.leave_out(reason)
 
-    def _can_prepare(self, image: SourceImage) -> bool:
+    def _can_preprocess(self, image: SourceImage) -> bool:
         try:
             self.backend.preprocessor([image.image])
         except cv2.error:
@@ -167,30 +166,30 @@ def load_detector(model: Union[str, Path],
     """Load a detector.
 
     Args:
-        model (str or Path): Config file, name of one of mmseam's configs, or exported file (``.onnx``,
+        model (str or Path): Config file, name of a config of mmseam, or exported file (``.onnx``,
             ``.torchscript``, ``.pt2``, ``.xml``). Configs, ``.torchscript`` and ``.pt2`` files are programs, the
             others are data (docs/security.md).
-        checkpoint (str or Path, optional): File or address of the weights of a config. Defaults to None, for the
-            weights that the metafile beside the config names; exported files hold theirs.
-        device (str, optional): ``'cpu'``, ``'cuda:0'``, …. Defaults to None, the best one there is, for exported
-            files the CPU.
-        rect (bool): Pad images to whole strides only, which is faster, instead of to the square as ``tools/test.py``
-            does; scores differ slightly. Exported models of a fixed size do not. Defaults to True.
+        checkpoint (str or Path, optional): File or URL of the weights of a config. Defaults to None: the weights
+            in the metafile next to the config; exported files include theirs.
+        device (str, optional): ``'cpu'``, ``'cuda:0'``, …. Defaults to None: the best available device, or
+            the CPU for exported files.
+        rect (bool): Whether to pad images only to multiples of the stride, which is faster, instead of to a square like
+            ``tools/test.py``; scores differ slightly. Ignored by exported models with a fixed size. Defaults to True.
 
     Returns:
-        Detector: Ready to be called.
+        Detector: The detector.
 
     Raises:
-        ConfigError: There is no such config, it is damaged, or there are no weights for it.
-        CheckpointFileError: The checkpoint is damaged or asks for code.
-        CheckpointMismatchError: The checkpoint is not one of the config's model.
-        FileNotFoundError: There is no such checkpoint or exported file.
+        ConfigError: The config does not exist or is invalid, or there are no weights for it.
+        CheckpointFileError: The checkpoint is damaged or requires running code.
+        CheckpointMismatchError: The checkpoint does not match the config's model.
+        FileNotFoundError: The checkpoint or exported file does not exist.
         ExportedModelError: The exported file is damaged or was not exported by mmseam.
-        ImportError: The library that runs the exported file is missing.
+        ImportError: The library that runs the exported file is not installed.
     """
     if is_exported(model):
         if checkpoint is not None:
-            raise ConfigError(f'{model} holds its weights; leave the checkpoint {checkpoint} out')
+            raise ConfigError(f'{model} includes its weights; leave out the checkpoint {checkpoint}')
         return Detector(load_backend(model, device, rect=rect))
     checkpoint = checkpoint or _published_weights(find_config(model))
     check_checkpoint_file(checkpoint)
@@ -198,9 +197,9 @@ def load_detector(model: Union[str, Path],
 
 
 def _published_weights(config: Path) -> str:
-    """File or address in the metafile of the config's folder."""
+    """Return the path or URL of the weights in the metafile next to the config."""
     metafile = config.with_name('metafile.yml')
-    # MMEngine's own loader of yaml makes objects of any class that the file names.
+    # MMEngine's YAML loader can instantiate arbitrary classes named in the file.
     models = yaml.safe_load(metafile.read_text(encoding='utf-8'))['Models'] if metafile.is_file() else []
     weights = next((entry.get('Weights') for entry in models if entry['Name'] == config.stem), None)
     if not weights:

@@ -1,4 +1,4 @@
-"""Draws detections; OpenCV does in milliseconds what takes mmdet's visualizer, matplotlib, a second."""
+"""Draw detections with OpenCV, in milliseconds instead of a second with mmdet's matplotlib visualizer."""
 import colorsys
 from typing import Iterator, Optional, Sequence, Tuple
 
@@ -6,47 +6,47 @@ import cv2
 import numpy as np
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
-# Share of a box that a label may hide
+# Maximum fraction of a box that a label may hide
 _HIDDEN = 0.3
 _GOLDEN_RATIO = 0.618034
 
 
 def draw_detections(image: np.ndarray, boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray,
                     classes: Sequence[str]) -> np.ndarray:
-    """Draw boxes with their scores and, of several classes, names.
+    """Draw boxes with their scores and, if there are several classes, class names.
 
-    Lines and letters grow with the image. A label that would hide a detection or another label is left out; those of
-    high score go first.
+    Line width and font size scale with the image. A label that would hide a detection or another label is omitted;
+    labels with higher scores take precedence.
 
     Args:
         image (np.ndarray): Pixels (H, W, 3), BGR, uint8.
         boxes (np.ndarray): x1, y1, x2, y2 in pixels, (N, 4).
         scores (np.ndarray): (N,).
-        labels (np.ndarray): Places in ``classes``, (N,).
+        labels (np.ndarray): Indices into ``classes``, (N,).
         classes (Sequence[str]): Names of the classes.
 
     Returns:
         np.ndarray: A new image of the same size.
     """
-    picture = image.copy()
+    drawing = image.copy()
     side = sum(image.shape[:2]) / 2
     thickness = max(1, round(side / 450))
     order = np.argsort(-scores, kind='stable')
     corners = boxes.round().astype(int)
     for row in order[::-1]:
         left, top, right, bottom = corners[row].tolist()
-        cv2.rectangle(picture, (left, top), (right, bottom), class_color(labels[row]), thickness)
+        cv2.rectangle(drawing, (left, top), (right, bottom), class_color(labels[row]), thickness)
     names = [''] if len(classes) == 1 else [f'{name} ' for name in classes]
     texts = [f'{names[labels[row]]}{scores[row]:.2f}' for row in order]
     scale = max(.35, side / 1700)
-    for row, (text, place) in zip(order, _place_labels(texts, corners[order], image.shape[:2], scale, thickness)):
-        if place is not None:
-            _write(picture, text, place, scale, class_color(labels[row]))
-    return picture
+    for row, (text, label_box) in zip(order, _place_labels(texts, corners[order], image.shape[:2], scale, thickness)):
+        if label_box is not None:
+            _write(drawing, text, label_box, scale, class_color(labels[row]))
+    return drawing
 
 
 def class_color(label: int) -> Tuple[int, int, int]:
-    """Color of a class, BGR; neighbors in the list differ much."""
+    """Return the BGR color of a class; classes with adjacent indices get distinct colors."""
     hue = (1 / 3 + int(label) * _GOLDEN_RATIO) % 1
     red, green, blue = colorsys.hsv_to_rgb(hue, .85, 1)
     return round(255 * blue), round(255 * green), round(255 * red)
@@ -54,7 +54,7 @@ def class_color(label: int) -> Tuple[int, int, int]:
 
 def _place_labels(texts: Sequence[str], boxes: np.ndarray, size: Tuple[int, int], scale: float,
                   thickness: int) -> Iterator[Tuple[str, Optional[np.ndarray]]]:
-    """Each text with the rectangle x1, y1, x2, y2 of its label, or None where there is no room."""
+    """Yield each text with the rectangle x1, y1, x2, y2 of its label, or None if there is no room."""
     taken = np.zeros((0, 4), int)
     for text, box in zip(texts, boxes):
         (width, height), base = cv2.getTextSize(text, _FONT, scale, _stroke(scale))
@@ -68,12 +68,12 @@ def _place_labels(texts: Sequence[str], boxes: np.ndarray, size: Tuple[int, int]
         yield text, label if is_free else None
 
 
-def _write(picture: np.ndarray, text: str, place: np.ndarray, scale: float, color: Tuple[int, int, int]) -> None:
-    left, top, right, bottom = place.tolist()
-    cv2.rectangle(picture, (left, top), (right, bottom), color, cv2.FILLED)
+def _write(drawing: np.ndarray, text: str, label_box: np.ndarray, scale: float, color: Tuple[int, int, int]) -> None:
+    left, top, right, bottom = label_box.tolist()
+    cv2.rectangle(drawing, (left, top), (right, bottom), color, cv2.FILLED)
     (_, height), _ = cv2.getTextSize(text, _FONT, scale, _stroke(scale))
     is_bright = np.dot(color, (.114, .587, .299)) > 120
-    cv2.putText(picture, text, (left + 2, top + height + 1), _FONT, scale, (0, 0, 0) if is_bright else (255, 255, 255),
+    cv2.putText(drawing, text, (left + 2, top + height + 1), _FONT, scale, (0, 0, 0) if is_bright else (255, 255, 255),
                 _stroke(scale), cv2.LINE_AA)
 
 
@@ -86,6 +86,6 @@ def _area(boxes: np.ndarray) -> np.ndarray:
 
 
 def _overlap(box: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Pixels that a box shares with each of the others."""
+    """Compute the intersection area of a box with each of the others."""
     sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
     return sides.clip(0).prod(axis=1)

@@ -1,4 +1,4 @@
-"""Test an exported file in place of a config's model."""
+"""Test an exported file instead of a config's model."""
 from typing import Iterator, NoReturn, Tuple
 
 import torch
@@ -18,28 +18,28 @@ from mmseam.utils.test_cfg import check_test_cfg
 from .backends import ExportedModelError, load_backend
 from .metadata import ModelMetadata
 
-_HOW_IMAGES_ARE_PREPARED = ('input_size', 'mean', 'std', 'to_rgb', 'pad_value')
+_PREPROCESSING_FIELDS = ('input_size', 'mean', 'std', 'to_rgb', 'pad_value')
 
 
 @MODELS.register_module()
 class ExportedDetector(BaseDetector):
-    """Detector whose network is an exported file, for tests with the host's pipelines and metrics.
+    """Detector that runs an exported file, for tests with mmdet's pipelines and metrics.
 
-    It has no parameters. The file is loaded when the detector is built, and once more when its inputs come from
-    another device than the CPU.
+    It has no parameters. The file is loaded when the detector is built, and again if its inputs come from a device
+    other than the CPU.
 
     Args:
-        file (str): An ``.onnx``, ``.torchscript``, ``.pt2`` or ``.xml`` (OpenVINO) file of
+        file (str): An ``.onnx``, ``.torchscript``, ``.pt2`` or ``.xml`` (OpenVINO) file written by
             ``tools/deployment/export.py``.
-        test_cfg (:obj:`ConfigDict` or dict, optional): Settings of the post-processing. Defaults to None, those in
-            the file. A file that holds NMS allows no others.
-        data_preprocessor (:obj:`ConfigDict` or dict, optional): Defaults to None: normalize as the file asks for.
-        init_cfg (:obj:`ConfigDict` or dict, optional): Part of the host's signature. Defaults to None.
+        test_cfg (:obj:`ConfigDict` or dict, optional): Post-processing settings. Must match those in the file if the
+            file includes NMS. Defaults to None: the settings in the file.
+        data_preprocessor (:obj:`ConfigDict` or dict, optional): Defaults to None: normalize according to the file.
+        init_cfg (:obj:`ConfigDict` or dict, optional): Unused; part of mmdet's signature. Defaults to None.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ImportError: The library that runs it is missing.
-        ExportedModelError: The file is not one that mmseam exported.
+        FileNotFoundError: The file does not exist.
+        ImportError: The library that runs it is not installed.
+        ExportedModelError: The file was not exported by mmseam.
         ValueError: ``test_cfg`` has an unknown key, an unknown kind of NMS or a value out of range.
     """
 
@@ -61,32 +61,32 @@ class ExportedDetector(BaseDetector):
 
         Args:
             batch_inputs (Tensor): Normalized images, (B, 3, H, W).
-            batch_data_samples (list[:obj:`DetDataSample`]): With ``ori_shape``, ``scale_factor`` and, of letterboxed
-                images, ``pad_param``.
+            batch_data_samples (list[:obj:`DetDataSample`]): Data samples with ``ori_shape``, ``scale_factor`` and, for
+                letterboxed images, ``pad_param``.
 
         Returns:
-            list[:obj:`DetDataSample`]: The same with ``pred_instances``: ``bboxes`` in pixels of the original image,
-            ``scores`` and ``labels``.
+            list[:obj:`DetDataSample`]: The data samples with ``pred_instances``: ``bboxes`` in pixels of the original
+            image, ``scores`` and ``labels``.
         """
-        self._follow(batch_inputs.device)
+        self._move_backend(batch_inputs.device)
         found = self.backend.detect(batch_inputs.cpu().numpy(), self.test_cfg)
         results = [_to_instances(batch_inputs.new_tensor(rows), sample.metainfo)
                    for rows, sample in zip(found, batch_data_samples)]
         return self.add_pred_to_datasample(batch_data_samples, results)
 
     def _forward(self, batch_inputs: Tensor, batch_data_samples: OptSampleList = None) -> Tuple[Tensor, Tensor]:
-        """Boxes (B, N, 4) in pixels of the input and scores (B, N, num_classes), without selection."""
-        self._follow(batch_inputs.device)
+        """Return raw boxes (B, N, 4) in pixels of the input and scores (B, N, num_classes)."""
+        self._move_backend(batch_inputs.device)
         boxes, scores = self.backend(batch_inputs.cpu().numpy())
         return batch_inputs.new_tensor(boxes), batch_inputs.new_tensor(scores)
 
-    def _follow(self, device: torch.device) -> None:
-        """Load the file for the device that the inputs come from: the runner moves models after they are built."""
+    def _move_backend(self, device: torch.device) -> None:
+        """Reload the file if the inputs are on another device, since the runner moves models after building them."""
         if self.backend.device != device:
             self.backend = load_backend(self.file, device)
 
     def loss(self, batch_inputs: Tensor, batch_data_samples: SampleList) -> NoReturn:
-        """Exported files cannot be trained.
+        """Raise an error, since exported files cannot be trained.
 
         Raises:
             NotImplementedError: Always.
@@ -95,12 +95,12 @@ class ExportedDetector(BaseDetector):
                                   'export it again')
 
     def extract_feat(self, batch_inputs: Tensor) -> NoReturn:
-        """Exported files do not give the maps inside.
+        """Raise an error, since exported files do not return feature maps.
 
         Raises:
             NotImplementedError: Always.
         """
-        raise NotImplementedError(f'{self.file} is an exported model, which gives boxes and no maps')
+        raise NotImplementedError(f'{self.file} is an exported model, which returns boxes but no feature maps')
 
 
 def _preprocessor(metadata: ModelMetadata) -> dict:
@@ -109,23 +109,22 @@ def _preprocessor(metadata: ModelMetadata) -> dict:
 
 
 def _to_instances(rows: Tensor, meta: dict) -> InstanceData:
-    """Rows x1, y1, x2, y2, score, label as instances in the original image, cut at its borders."""
+    """Convert rows x1, y1, x2, y2, score, label to instances clipped to the original image."""
     boxes = clip_to_image(to_original_scale(rows[:, :4], meta), meta)
     return InstanceData(bboxes=boxes, scores=rows[:, 4], labels=rows[:, 5].long())
 
 
 def set_exported_model(cfg: Config, file: str, tta: bool = False) -> None:
-    """Test an exported file with a config's images, post-processing and metrics.
+    """Set an exported file as the model of a config, keeping its dataset, post-processing and metrics.
 
     Args:
         cfg (Config): Config of the detector that was exported, changed in place.
         file (str): The exported file.
-        tta (bool): Whether the test is one with test-time augmentation. Defaults to False.
+        tta (bool): Whether test-time augmentation is used. Defaults to False.
 
     Raises:
-        ConfigError: The file cannot be used, or is not one of this config: other classes, another size or
-            normalization of the images.
-        FileNotFoundError: There is no such file.
+        ConfigError: The file cannot be loaded, or its classes, image size or normalization differ from the config.
+        FileNotFoundError: The file does not exist.
     """
     try:
         metadata = load_backend(file).metadata
@@ -136,9 +135,9 @@ def set_exported_model(cfg: Config, file: str, tta: bool = False) -> None:
         raise ConfigError(f'{file}, exported with the config {metadata.config}, does not fit {cfg.filename}:'
                           + ''.join(f'\n- {problem}' for problem in problems))
     if metadata.has_nms:
-        print_log(f'{file} holds NMS, the settings in the file are valid: {metadata.test_cfg}', logger='current')
+        print_log(f'{file} includes NMS; its settings are used: {metadata.test_cfg}', logger='current')
     cfg.load_from = None
-    # The hook copies the model to average its weights; a file's are final.
+    # EMAHook copies the model to average its weights, but an exported file has none
     cfg.custom_hooks = [hook for hook in cfg.get('custom_hooks') or [] if not str(hook.type).endswith('EMAHook')]
     cfg.model = ConfigDict(
         type='mmseam.ExportedDetector',
@@ -151,19 +150,19 @@ def _problems(cfg: Config, metadata: ModelMetadata, tta: bool) -> Iterator[str]:
     size = 'x'.join(map(str, metadata.input_size))
     if not metadata.dynamic:
         if tta:
-            yield f'--tta varies the size of the images, the model takes {size} only: export a dynamic one'
+            yield f'--tta varies the image size, but the model takes {size} only: export a dynamic model'
         if innermost_dataset(cfg.test_dataloader.dataset).get('batch_shapes_cfg'):
-            yield (f'batch_shapes_cfg of the test set varies the size of the images, the model takes {size} only: set '
-                   'it to None, or export a dynamic model')
+            yield (f'batch_shapes_cfg of the test set varies the image size, but the model takes {size} only: set it '
+                   'to None, or export a dynamic model')
     try:
         wanted = ModelMetadata.from_config(cfg, input_size=metadata.input_size if metadata.dynamic else None)
     except AttributeError:
-        yield 'its model is no YOLO detector, and others cannot be exported'
+        yield 'its model is not a YOLO detector; other models cannot be exported'
         return
     except ValueError as error:
         yield str(error)
         return
-    for name in _HOW_IMAGES_ARE_PREPARED:
+    for name in _PREPROCESSING_FIELDS:
         found, expected = getattr(metadata, name), getattr(wanted, name)
         if found != expected:
             yield f'{name.replace("_", " ")} is {found} in the file and {expected} in the config'

@@ -1,4 +1,4 @@
-"""Images and videos: reading and writing them."""
+"""Read and write images and videos."""
 import shutil
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,7 +13,7 @@ from mmseam.utils.interruption import Interrupted
 
 VIDEO_EXTENSIONS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg')
 
-# Free bytes that a video leaves: its index, without which it cannot be played, is written last
+# Free bytes reserved for the index of a video, which is written last and needed to play it
 _RESERVE = 2**20
 
 
@@ -22,9 +22,9 @@ class SourceImage(NamedTuple):
 
     Args:
         image (np.ndarray): Pixels (H, W, 3), BGR, uint8.
-        name (str): What to call it: its path, or its place in a list.
-        path (Path, optional): The file it comes from. Defaults to None.
-        frame (int, optional): Number of the frame in a video, from 0. Defaults to None.
+        name (str): Name of the image: its path, or its index in a list.
+        path (Path, optional): The file it was read from. Defaults to None.
+        frame (int, optional): Zero-based frame index in a video. Defaults to None.
     """
     image: np.ndarray
     name: str
@@ -33,12 +33,12 @@ class SourceImage(NamedTuple):
 
 
 def is_video(path: Path) -> bool:
-    """Whether a file is one of the known kinds of video, by its suffix."""
+    """Whether a file has the suffix of a supported video format."""
     return path.suffix.lower() in VIDEO_EXTENSIONS
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Read an image, turned as its EXIF orientation says.
+    """Read an image and apply its EXIF orientation.
 
     Args:
         path (Path): The file.
@@ -47,20 +47,20 @@ def read_image(path: Path) -> np.ndarray:
         np.ndarray: Pixels (H, W, 3), BGR, uint8.
 
     Raises:
-        OSError: It is missing, truncated or no image; the message names it.
+        OSError: The file is missing, truncated or not an image; the message names it.
     """
     return LoadIntactImage().transform(dict(img_path=str(path)))['img']  # type: ignore[index]
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
-    """Write an image in the format of its suffix.
+    """Write an image in the format given by the file suffix.
 
     Args:
         path (Path): The file.
         image (np.ndarray): Pixels (H, W, 3), BGR.
 
     Raises:
-        ValueError: OpenCV writes no such format, or not this image in it.
+        ValueError: OpenCV does not support the format, or not for this image.
     """
     if not cv2.haveImageWriter(f'image{path.suffix}'):
         raise ValueError(f'{path}: OpenCV cannot write {path.suffix or "files without a suffix"}; use .jpg or .png')
@@ -76,20 +76,20 @@ class VideoReader:
     """Frames of a video file or a webcam.
 
     Args:
-        source (Path or int): The file, or the number of the webcam.
+        source (Path or int): The file, or the webcam index.
 
     Attributes:
-        is_webcam (bool): Whether its frames do not end.
+        is_webcam (bool): Whether the source is a webcam, whose frames do not end.
         name (str): The file's path, or ``webcam 0``.
         path (Path, optional): The file; None for a webcam.
         root (Path, optional): The file's folder; None for a webcam.
-        total (int, optional): Number of frames, where it is known.
-        fps (float): Frames per second; 25 where it is not known.
+        total (int, optional): Number of frames; None if unknown.
+        fps (float): Frames per second; 25 if unknown.
         size (Tuple[int, int]): Width and height.
-        bad (List[str]): Empty, as a video is read up to where it is damaged.
+        bad (List[str]): Always empty; a damaged video is read up to the damage.
 
     Raises:
-        OSError: OpenCV cannot read it.
+        OSError: OpenCV cannot open the source.
     """
 
     def __init__(self, source: Union[Path, int]) -> None:
@@ -101,7 +101,7 @@ class VideoReader:
         self._capture = cv2.VideoCapture(source if is_webcam else str(source))
         if not self._capture.isOpened():
             raise OSError(f'{self.name} cannot be opened; is it connected, and free?' if is_webcam else
-                          f'{source}: no video that OpenCV can read; convert it to .mp4 (H.264)')
+                          f'{source}: OpenCV cannot read this video; convert it to .mp4 (H.264)')
         frames = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self.total = frames if frames > 0 and not is_webcam else None
         self.fps = self._capture.get(cv2.CAP_PROP_FPS) or 25.0
@@ -109,7 +109,7 @@ class VideoReader:
                      int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
 
     def __iter__(self) -> Iterator[SourceImage]:
-        """The frames, once; those of a webcam do not end."""
+        """Iterate over the frames once; those of a webcam do not end."""
         number = 0
         try:
             while True:
@@ -124,7 +124,7 @@ class VideoReader:
 
 @contextmanager
 def video_file(path: Union[str, Path], fps: float, size: Tuple[int, int]) -> Iterator[Callable[[np.ndarray], None]]:
-    """An MPEG-4 video, there when the block has ended; of an interrupted one, what is done.
+    """Open an MPEG-4 video for writing; the file appears at the end of the block, partial if interrupted.
 
     Args:
         path (Path): The file, ending with ``.mp4``.
@@ -132,10 +132,10 @@ def video_file(path: Union[str, Path], fps: float, size: Tuple[int, int]) -> Ite
         size (Tuple[int, int]): Width and height.
 
     Yields:
-        Callable: Appends a frame (H, W, 3), BGR.
+        Callable: Function that appends a frame (H, W, 3), BGR.
 
     Raises:
-        OSError: OpenCV cannot write it, or the disk is full.
+        OSError: OpenCV cannot write the video, or the disk is full.
     """
     number = 0
 
@@ -160,10 +160,10 @@ def video_file(path: Union[str, Path], fps: float, size: Tuple[int, int]) -> Ite
 
 
 def _finish_video(writer: cv2.VideoWriter, temporary: Path, number: int, path: Union[str, Path]) -> None:
-    """Close a video and check that it has all frames, as OpenCV does not tell of those that it could not write."""
+    """Close a video and check that it has all frames, since OpenCV does not report failed writes."""
     writer.release()
     video = cv2.VideoCapture(str(temporary))
     found = max(int(video.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
     video.release()
     if found != number:
-        raise NoSpaceError(f'{path}: {number - found} of {number} frames are not written; free space and run again')
+        raise NoSpaceError(f'{path}: {number - found} of {number} frames were not written; free space and run again')

@@ -1,4 +1,4 @@
-"""Calls in several threads, results in order."""
+"""Map a function over items in several threads, keeping the order."""
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -6,14 +6,14 @@ from typing import Any, Callable, Deque, Generator, Iterable
 
 import torch
 
-_READY = 2  # results that may wait for their turn, so that no worker does
+_READY = 2  # finished results that may be queued, so that no worker has to wait
 
 
 class _ThreadCount:
-    """PyTorch's number of threads before the first of several overlapping iterations; each restores it at its end.
+    """Context that restores PyTorch's number of threads after overlapping iterations.
 
-    Workers change it: MKL's number, and the one that new threads start with, belong to the whole process. So what the
-    calling thread finds may already be another iteration's share.
+    Workers change the number for the complete process, because MKL's number and the default of new threads are global.
+    So only the first of several overlapping iterations sees the original number.
     """
 
     def __init__(self) -> None:
@@ -38,16 +38,16 @@ _THREAD_COUNT = _ThreadCount()
 
 def map_in_order(function: Callable[[Any], Any], items: Iterable, workers: int,
                  cores: int) -> Generator[Any, None, None]:
-    """Call a function for each item in turn, ``workers`` at the same time, each with its share of PyTorch's threads.
+    """Map a function over items in ``workers`` threads, which share PyTorch's threads evenly.
 
-    Items are taken, and results given, in their order by the calling thread; at most ``workers + 2`` items ahead.
-    Several iterations may overlap; PyTorch's number of threads is restored at the end of each.
+    The calling thread reads the items and yields the results in order, at most ``workers + 2`` items ahead. Several
+    iterations may overlap; PyTorch's number of threads is restored at the end of each.
 
     Args:
-        function (Callable): Must allow to be called by several threads at once.
+        function (Callable): A thread-safe function.
         items (Iterable): Its arguments.
-        workers (int): Threads; with one there is none, and nothing is taken ahead.
-        cores (int): Processor cores that they share.
+        workers (int): Number of threads; 1 runs in the calling thread without reading ahead.
+        cores (int): Number of processor cores that the threads share.
 
     Returns:
         Iterator: The results.

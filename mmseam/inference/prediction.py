@@ -1,4 +1,4 @@
-"""Predicts on all of a source and writes pictures, a video and tables."""
+"""Predict on a source and write drawings, videos and tables."""
 import time
 from collections import Counter, defaultdict
 from contextlib import ExitStack, closing
@@ -17,20 +17,20 @@ from .result_files import csv_file, json_file
 from .results import DetectionResult
 from .sources import ImageSource, open_source
 
-_NAMED = 20  # bad images in the summary
+_MAX_LISTED = 20  # bad images in the summary
 
 
 class PredictionSummary(NamedTuple):
-    """What :func:`predict` did.
+    """Summary of a call of :func:`predict`.
 
     Args:
         written (List[Path]): The drawn images, or the video.
-        bad (List[str]): Why images could not be read or drawn, each with the file's name.
-        num_images (int): Images or video frames that were predicted on.
-        num_detections (Dict[str, int]): Detections by class name, most frequent first.
-        milliseconds (Dict[str, float]): Mean time of an image by stage: those of ``DetectionResult.speed``, which may
+        bad (List[str]): One message per image that could not be read or drawn, with the file name.
+        num_images (int): Number of images or video frames processed.
+        num_detections (Dict[str, int]): Number of detections by class name, most frequent first.
+        milliseconds (Dict[str, float]): Mean time per image by stage: those of ``DetectionResult.speed``, which may
             overlap, and ``write`` (drawing and writing).
-        seconds (float): Of everything, from the first image to the last.
+        seconds (float): Total time from the first to the last image.
     """
     written: List[Path]
     bad: List[str]
@@ -44,11 +44,11 @@ class PredictionSummary(NamedTuple):
         lines = [f'{self.num_images} images or frames; found: {found}']
         if self.num_images:
             stages = ', '.join(f'{stage} {mean:.1f}' for stage, mean in self.milliseconds.items())
-            lines.append(f'ms an image: {stages}; {self.num_images / self.seconds:.1f} images per second')
+            lines.append(f'ms per image: {stages}; {self.num_images / self.seconds:.1f} images per second')
         if self.bad:
-            more = [f'and {len(self.bad) - _NAMED} more'] if len(self.bad) > _NAMED else []
+            more = [f'and {len(self.bad) - _MAX_LISTED} more'] if len(self.bad) > _MAX_LISTED else []
             title = f'{len(self.bad)} images could not be read or drawn:'
-            lines.append('\n- '.join([title, *self.bad[:_NAMED], *more]))
+            lines.append('\n- '.join([title, *self.bad[:_MAX_LISTED], *more]))
         return '\n'.join(lines)
 
 
@@ -63,34 +63,34 @@ def predict(source: Union[str, Path, int],
             json_path: Optional[Union[str, Path]] = None,
             csv_path: Optional[Union[str, Path]] = None,
             workers: Optional[int] = None) -> PredictionSummary:
-    """Predict on a source and write what was found.
+    """Predict on a source and write the results.
 
     Args:
-        source (str, Path or int): Image, folder (with the folders in it), pattern, video, or number of a webcam, which
-            an interrupt (Ctrl-C) ends.
-        model (str or Path): Config, name of one of mmseam's, or exported file.
+        source (str, Path or int): Image, folder (searched recursively), glob pattern, video, or webcam index. Press
+            Ctrl-C to stop a webcam.
+        model (str or Path): Config file, name of a config of mmseam, or exported file.
         checkpoint (str or Path, optional): Checkpoint of the config. Defaults to None, see
             :func:`~mmseam.inference.detector.load_detector`.
-        out_dir (str or Path, optional): Folder of the drawn images, which are named as the sources, or of the video
-            (``.mp4``). Defaults to None: nothing is drawn.
-        score_thr (float): Detections below this score are left out. Defaults to 0.3.
+        out_dir (str or Path, optional): Folder for the drawn images, which keep the names of their sources, or for the
+            video (``.mp4``). Defaults to None: nothing is drawn.
+        score_thr (float): Minimum score of detections. Defaults to 0.3.
         device (str, optional): ``'cpu'``, ``'cuda:0'``, …. Defaults to None, see ``load_detector``.
         batch_size (int): Images per forward pass. Defaults to 1.
-        rect (bool): Pad images to whole strides only, see ``load_detector``. Defaults to True.
+        rect (bool): Pad images only to multiples of the stride, see ``load_detector``. Defaults to True.
         json_path (str or Path, optional): File for :func:`~mmseam.inference.result_files.json_file`. Defaults to None.
         csv_path (str or Path, optional): File for :func:`~mmseam.inference.result_files.csv_file`. Defaults to None.
-        workers (int, optional): Forward passes at the same time, see :meth:`Detector.stream`. Defaults to None.
+        workers (int, optional): Number of concurrent forward passes, see :meth:`Detector.stream`. Defaults to None.
 
     Returns:
-        PredictionSummary: Files, counts and times. An image that cannot be read, or whose picture cannot be written, is
-        named there; it changes nothing for the others.
+        PredictionSummary: Files, counts and times. Images that cannot be read, or whose drawing cannot be written, are
+        listed in ``bad`` and skipped.
 
     Raises:
-        FileNotFoundError: There is no source, no image in it, or no checkpoint.
-        ValueError: The source is of no known kind, or a result would overwrite it; or as of ``load_detector``.
+        FileNotFoundError: The source or the checkpoint does not exist, or the source has no images.
+        ValueError: The source is not supported, a result would overwrite it, or as for ``load_detector``.
         OSError: The video cannot be read or written, or the disk is full.
-        Interrupted: By SIGINT or SIGTERM, but not with a webcam. What is done is kept: drawn images, and json, csv and
-            video under the names of :func:`~mmseam.utils.atomic_write.partial_path`.
+        Interrupted: SIGINT or SIGTERM was received (not for a webcam). Partial results are kept: drawn images, and
+            JSON, CSV and video files under the names of :func:`~mmseam.utils.atomic_write.partial_path`.
     """
     out_dir = Path(out_dir) if out_dir else None
     opened = open_source(source, out_dir, report=tqdm.write)
@@ -103,7 +103,7 @@ def predict(source: Union[str, Path, int],
             for open_file, path in ((json_file, json_path), (csv_file, csv_path)) if path]
         written: List[Path] = []
         if out_dir:
-            sinks.append(_pictures(opened, out_dir, written, stack))
+            sinks.append(_image_sink(opened, out_dir, written, stack))
         results = stack.enter_context(closing(detector.stream(opened, score_thr, batch_size, workers)))
         start = time.perf_counter()
         counts, milliseconds, num_images = _run(results, opened, sinks, stop)
@@ -114,7 +114,7 @@ def predict(source: Union[str, Path, int],
 def _run(results: Iterator[DetectionResult], source: Union[ImageSource, VideoReader],
          sinks: List[Callable[[DetectionResult], object]],
          stop: StopRequest) -> Tuple[Dict[str, int], Dict[str, float], int]:
-    """Detections by class, milliseconds by stage and number of images; an interrupt ends a webcam."""
+    """Pass all results to the sinks; return detections by class, milliseconds by stage and number of images."""
     counts: Counter[str] = Counter()
     times: Dict[str, float] = defaultdict(float)
     num_images = 0
@@ -135,9 +135,9 @@ def _run(results: Iterator[DetectionResult], source: Union[ImageSource, VideoRea
     return dict(counts.most_common()), {stage: total / num_images for stage, total in times.items()}, num_images
 
 
-def _pictures(source: Union[ImageSource, VideoReader], out_dir: Path, written: List[Path],
+def _image_sink(source: Union[ImageSource, VideoReader], out_dir: Path, written: List[Path],
               stack: ExitStack) -> Callable[[DetectionResult], object]:
-    """What draws a result and writes it as an image or as the next frame."""
+    """Create a function that draws a result and writes it as an image or video frame."""
     if isinstance(source, VideoReader):
         written.append(_video_path(source, out_dir))
         add = stack.enter_context(video_file(written[0], source.fps, source.size))
@@ -162,11 +162,11 @@ def _video_path(source: VideoReader, out_dir: Path) -> Path:
 
 
 def _refuse_to_overwrite(source: Union[ImageSource, VideoReader], out_dir: Path) -> None:
-    """Check that nothing takes the place of a file of the source, also by way of links."""
+    """Raise an error if an output path is a file of the source, following links."""
     if isinstance(source, VideoReader):
         originals, targets = {source.path and source.path.resolve()}, [_video_path(source, out_dir)]
     else:
         originals = {path.resolve() for path in source.paths}
         targets = [out_dir / source.relative_path(path) for path in source.paths]
     if any(target.resolve() in originals for target in targets):
-        raise ValueError(f'the results would overwrite what is in {out_dir}; choose another folder for them')
+        raise ValueError(f'the results would overwrite source files in {out_dir}; choose another output folder')

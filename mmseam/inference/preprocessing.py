@@ -1,4 +1,4 @@
-"""From images to the input of a network and, for boxes, back."""
+"""Preprocess images for a network, and map boxes back to the original images."""
 import math
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
@@ -13,14 +13,14 @@ _META_KEYS = ('ori_shape', 'img_shape', 'scale_factor', 'pad_param')
 
 
 class Normalization(NamedTuple):
-    """What mmdet's ``DetDataPreprocessor`` does to a batch of images.
+    """Normalization and padding settings of mmdet's ``DetDataPreprocessor``.
 
     Args:
-        mean (Sequence[float]): Subtracted from the channels, on the scale 0 to 255.
-        std (Sequence[float]): What the channels are divided by afterwards.
-        to_rgb (bool): Whether the channels of BGR images are swapped before.
-        size_divisor (int): Height and width are padded to multiples of it, right and below. Defaults to 1.
-        pad_value (float): Of the padding, after the normalization. Defaults to 0.
+        mean (Sequence[float]): Channel means, on the scale 0 to 255.
+        std (Sequence[float]): Channel standard deviations.
+        to_rgb (bool): Whether to convert BGR images to RGB first.
+        size_divisor (int): Pad height and width to multiples of this, right and bottom. Defaults to 1.
+        pad_value (float): Value of the padding after normalization. Defaults to 0.
     """
     mean: Sequence[float]
     std: Sequence[float]
@@ -34,42 +34,42 @@ class ImageBatch(NamedTuple):
 
     Args:
         inputs (np.ndarray): float32 (B, 3, H, W), normalized.
-        metas (List[Dict[str, Any]]): Of each image ``ori_shape``, ``img_shape``, ``scale_factor`` (width, height),
-            ``batch_input_shape`` and, if it was padded, ``pad_param`` (top, bottom, left, right), as in mmdet.
+        metas (List[Dict[str, Any]]): For each image ``ori_shape``, ``img_shape``, ``scale_factor`` (width, height),
+            ``batch_input_shape`` and, if padded, ``pad_param`` (top, bottom, left, right), as in mmdet.
     """
     inputs: np.ndarray
     metas: List[Dict[str, Any]]
 
 
 class ImagePreprocessor:
-    """Resizes, pads and normalizes images as a test pipeline and a data preprocessor of mmdet do.
+    """Preprocessor that resizes, pads and normalizes images like a test pipeline and data preprocessor of mmdet.
 
     Args:
-        transforms (Sequence[Callable]): Those of the pipeline between the loading and the packing.
-        normalization (Normalization): That of the data preprocessor.
+        transforms (Sequence[Callable]): Transforms of the pipeline between loading and packing.
+        normalization (Normalization): Normalization of the data preprocessor.
         stride (int): The largest stride of the network.
-        rect (bool): Pad a batch to the smallest size of whole strides (two at least) that holds its images, which saves
-            work, instead of to the size that the pipeline's ``LetterResize`` asks for. Pipelines without one, or whose
-            one already pads as little as possible, are not changed by it.
+        rect (bool): Whether to pad a batch only to the next multiples of the stride (at least two strides), which is
+            faster, instead of to the fixed size of the pipeline's ``LetterResize``. No effect without a
+            ``LetterResize`` or if it already pads as little as possible.
     """
 
     def __init__(self, transforms: Sequence, normalization: Normalization, stride: int, rect: bool) -> None:
         self.normalization = normalization
         self.stride = stride
-        place = len(transforms)
+        index = len(transforms)
         if rect:
-            place = next((i for i, transform in enumerate(transforms) if _pads_to_fixed_size(transform)), place)
-        self._before = transforms[:place]
-        self._letterbox, self._after = transforms[place:place + 1], transforms[place + 1:]
+            index = next((i for i, transform in enumerate(transforms) if _pads_to_fixed_size(transform)), index)
+        self._before = transforms[:index]
+        self._letterbox, self._after = transforms[index:index + 1], transforms[index + 1:]
 
     def __call__(self, images: Sequence[np.ndarray]) -> ImageBatch:
-        """Prepare a batch.
+        """Preprocess a batch.
 
         Args:
             images (Sequence[np.ndarray]): Pixels (H, W, 3), BGR, uint8.
 
         Returns:
-            ImageBatch: The input and what is needed to map boxes back.
+            ImageBatch: The network input and the metadata to map boxes back.
         """
         samples = [_apply(self._before, dict(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2]))
                    for image in images]
@@ -80,7 +80,7 @@ class ImagePreprocessor:
         return ImageBatch(inputs, [_meta(sample, inputs.shape[2:]) for sample in samples])
 
     def _common_shape(self, shapes: Sequence[Tuple[int, int]]) -> Tuple[int, int]:
-        """Height and width in whole strides that hold all images after the resizing of the letterbox."""
+        """Compute the smallest height and width, multiples of the stride, that fit all letterboxed images."""
         letterbox = self._letterbox[0]
         target = letterbox.scale[::-1]
         sides = [self.stride * 2, self.stride * 2]
@@ -88,21 +88,21 @@ class ImagePreprocessor:
             ratio = min(target[0] / shape[0], target[1] / shape[1])
             ratio = ratio if letterbox.allow_scale_up else min(ratio, 1)
             for axis in range(2):
-                # Less a little, since products that are whole numbers may come out slightly larger
+                # The margin compensates rounding errors of exact multiples
                 strides = math.ceil((shape[axis] * ratio - 1e-6) / self.stride)
                 sides[axis] = max(sides[axis], strides * self.stride)
         return sides[0], sides[1]
 
 
 def boxes_in_original(boxes: np.ndarray, meta: Dict[str, Any]) -> np.ndarray:
-    """Map boxes from the input of the network to the original image.
+    """Map boxes from the network input to the original image.
 
     Args:
         boxes (np.ndarray): x1, y1, x2, y2 in pixels of the input, (N, 4).
-        meta (Dict[str, Any]): As of :class:`ImageBatch`.
+        meta (Dict[str, Any]): Metadata of the image, see :class:`ImageBatch`.
 
     Returns:
-        np.ndarray: x1, y1, x2, y2 in pixels of the original image, float32 (N, 4), cut at its borders.
+        np.ndarray: x1, y1, x2, y2 in pixels of the original image, float32 (N, 4), clipped to it.
     """
     return clip_to_image(to_original_scale(torch.from_numpy(boxes), meta), meta).numpy()
 
@@ -123,7 +123,7 @@ def _meta(sample: dict, shape: Tuple[int, int]) -> Dict[str, Any]:
 
 
 def _stack(images: List[np.ndarray], how: Normalization) -> np.ndarray:
-    """Normalize images into one array: each channel is one pass of NumPy, much faster than the same in PyTorch."""
+    """Normalize and stack images; one NumPy pass per channel is much faster than PyTorch here."""
     height, width = (how.size_divisor * math.ceil(max(image.shape[axis] for image in images) / how.size_divisor)
                      for axis in range(2))
     batch = np.full((len(images), 3, height, width), how.pad_value, np.float32)

@@ -1,4 +1,4 @@
-"""Results in files that are written as they come, so that memory stays flat."""
+"""Write results to files incrementally, with constant memory."""
 import csv
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,15 +14,15 @@ Add = Callable[[DetectionResult], None]
 
 @contextmanager
 def json_file(path: Union[str, Path]) -> Iterator[Add]:
-    """A json list with an object per image, those of ``DetectionResult.to_json``; there when the block has ended.
+    """Open a JSON file for a list of ``DetectionResult.to_json`` objects; it appears at the end of the block.
 
-    Of an interrupted block, what is done is kept as :func:`~mmseam.utils.atomic_write.partial_path`.
+    If interrupted, the results so far are kept in :func:`~mmseam.utils.atomic_write.partial_path`.
 
     Args:
-        path (str or Path): The file.
+        path (str or Path): The file to write.
 
     Yields:
-        Callable: Adds a result.
+        Callable: Function that adds a result.
     """
     with atomic_write(path, keep_interrupted=True) as file:
         separator = '[\n'
@@ -42,15 +42,15 @@ def json_file(path: Union[str, Path]) -> Iterator[Add]:
 
 @contextmanager
 def csv_file(path: Union[str, Path]) -> Iterator[Add]:
-    """A table with a row per detection, whose columns are named in the first row; there when the block has ended.
+    """Open a CSV file with a header and one row per detection; it appears at the end of the block.
 
-    Of an interrupted block, what is done is kept as :func:`~mmseam.utils.atomic_write.partial_path`.
+    If interrupted, the results so far are kept in :func:`~mmseam.utils.atomic_write.partial_path`.
 
     Args:
-        path (str or Path): The file.
+        path (str or Path): The file to write.
 
     Yields:
-        Callable: Adds a result.
+        Callable: Function that adds a result.
     """
     with atomic_write(path, newline='', keep_interrupted=True) as file:
         writer = csv.writer(file)

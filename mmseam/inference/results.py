@@ -1,4 +1,4 @@
-"""What a detector found in an image."""
+"""Detections of one image."""
 import dataclasses
 import json
 import operator
@@ -14,21 +14,21 @@ from .media import read_image, write_image
 
 @dataclasses.dataclass(eq=False, repr=False)
 class DetectionResult:
-    """Detections in an image, best score first.
+    """Detections of one image, sorted by descending score.
 
     Args:
-        boxes (np.ndarray): x1, y1, x2, y2 in pixels of the original image, not rounded, float32 (N, 4).
+        boxes (np.ndarray): x1, y1, x2, y2 in pixels of the original image, unrounded, float32 (N, 4).
         scores (np.ndarray): In [0, 1], float32 (N,).
-        labels (np.ndarray): Places in ``classes``, int64 (N,).
+        labels (np.ndarray): Indices into ``classes``, int64 (N,).
         classes (Tuple[str, ...]): Names of the classes.
         size (Tuple[int, int]): Height and width of the image in pixels.
-        name (str): What the image is called: its path, or its place in a list.
-        path (Path, optional): The image or video file. Defaults to None, for what is not from a file.
-        frame (int, optional): Number of the frame in a video or from a webcam, from 0. Defaults to None.
+        name (str): Name of the image: its path, or its index in a list.
+        path (Path, optional): The image or video file. Defaults to None: not read from a file.
+        frame (int, optional): Zero-based frame index in a video or from a webcam. Defaults to None.
         speed (Dict[str, float]): Milliseconds of ``load`` (reading and decoding), ``preprocess`` (resizing, padding,
-            normalization), ``forward`` (the network) and ``postprocess`` (decoding, NMS); of a batch the mean. Where
-            several images are worked on at once, their stages overlap.
-        pixels (np.ndarray, optional): (H, W, 3), BGR. Defaults to None; :attr:`image` reads the file then.
+            normalization), ``forward`` (the network) and ``postprocess`` (decoding, NMS), averaged over the batch. With
+            several workers the stages of different images overlap.
+        pixels (np.ndarray, optional): (H, W, 3), BGR. Defaults to None: :attr:`image` reads the file.
     """
     boxes: np.ndarray
     scores: np.ndarray
@@ -45,39 +45,39 @@ class DetectionResult:
         return len(self.scores)
 
     def __getitem__(self, which: Union[SupportsIndex, slice, Sequence, np.ndarray]) -> 'DetectionResult':
-        """Some of the detections: ``result[0]``, ``result[:5]``, ``result[result.scores > .5]``.
+        """Select detections: ``result[0]``, ``result[:5]``, ``result[result.scores > .5]``.
 
         Raises:
-            IndexError: There is no such detection.
+            IndexError: The index is out of range.
         """
         try:
-            place = operator.index(which)  # type: ignore[arg-type]  # whole numbers of every kind, NumPy's and PyTorch's too
+            index = operator.index(which)  # type: ignore[arg-type]  # also NumPy and PyTorch integers
         except TypeError:
             pass
         else:
-            if not -len(self) <= place < len(self):
-                raise IndexError(f'there is no detection {place}: {self.name} has {len(self)}')
-            which = slice(place, place + 1 or None)
+            if not -len(self) <= index < len(self):
+                raise IndexError(f'there is no detection {index}: {self.name} has {len(self)}')
+            which = slice(index, index + 1 or None)
         return dataclasses.replace(self, boxes=self.boxes[which], scores=self.scores[which], labels=self.labels[which])
 
     def __repr__(self) -> str:
-        place = self.name if self.frame is None else f'{self.name}, frame {self.frame}'
+        title = self.name if self.frame is None else f'{self.name}, frame {self.frame}'
         found = ', '.join(f'{name} {number}' for name, number in Counter(self.names).most_common())
         best = f' (best score {self.scores.max():.2f})' if len(self) else ''
-        return f'DetectionResult({place}, {self.size[1]}x{self.size[0]}: {found or "nothing found"}{best})'
+        return f'DetectionResult({title}, {self.size[1]}x{self.size[0]}: {found or "nothing found"}{best})'
 
     @property
     def names(self) -> List[str]:
-        """Class name of each detection."""
+        """list[str]: Class name of each detection."""
         return [self.classes[label] for label in self.labels]
 
     @property
     def image(self) -> np.ndarray:
-        """Pixels (H, W, 3), BGR, of the original image.
+        """np.ndarray: Pixels (H, W, 3), BGR, of the original image.
 
         Raises:
-            ValueError: They are those of a video frame that was not kept.
-            OSError: The file is not there any more.
+            ValueError: The result is of a video frame whose pixels were not kept.
+            OSError: The file cannot be read anymore.
         """
         if self.pixels is not None:
             return self.pixels
@@ -86,44 +86,44 @@ class DetectionResult:
         return read_image(self.path)
 
     def without_pixels(self) -> 'DetectionResult':
-        """The same without the image, so that many results need little memory."""
+        """Return a copy without the image, to save memory."""
         return dataclasses.replace(self, pixels=None)
 
     def filter(self, score_thr: float) -> 'DetectionResult':
-        """Detections with at least this score."""
+        """Return the detections with at least this score."""
         return self[self.scores >= score_thr]
 
     def plot(self) -> np.ndarray:
-        """Draw the detections; returns a new image (H, W, 3), BGR."""
+        """Draw the detections on a new image (H, W, 3), BGR."""
         return draw_detections(self.image, self.boxes, self.scores, self.labels, self.classes)
 
     def save(self, path: Union[str, Path]) -> Path:
-        """Write the picture of :meth:`plot`.
+        """Write the image returned by :meth:`plot`.
 
         Args:
-            path (str or Path): The file, whose folder is created; its suffix tells the format.
+            path (str or Path): The file; its suffix selects the format. Its folder is created if needed.
 
         Returns:
             Path: The file.
 
         Raises:
-            ValueError: OpenCV writes no such format.
+            ValueError: OpenCV does not support the format.
         """
         write_image(Path(path), self.plot())
         return Path(path)
 
     def to_dicts(self) -> List[Dict[str, Any]]:
-        """Returns list[dict]: ``name``, ``label``, ``score`` and ``box`` (x1, y1, x2, y2) of each detection."""
+        """Return a dict with ``name``, ``label``, ``score`` and ``box`` (x1, y1, x2, y2) for each detection."""
         return [dict(name=name, label=int(label), score=_short(score), box=[_short(side) for side in box])
                 for name, label, score, box in zip(self.names, self.labels, self.scores, self.boxes)]
 
     def to_json(self) -> str:
-        """Returns str: An object with ``image``, ``frame``, ``height``, ``width``, ``detections`` and ``speed_ms``."""
+        """Return a JSON object with ``image``, ``frame``, ``height``, ``width``, ``detections`` and ``speed_ms``."""
         speed = {stage: round(milliseconds, 3) for stage, milliseconds in self.speed.items()}
         return json.dumps(dict(image=self.name, frame=self.frame, height=self.size[0], width=self.size[1],
                                detections=self.to_dicts(), speed_ms=speed), ensure_ascii=False)
 
 
 def _short(value: np.float32) -> float:
-    """The number with the fewest digits that is the same in single precision."""
+    """Round to the fewest digits that give the same single-precision value."""
     return float(str(np.float32(value)))

@@ -1,4 +1,4 @@
-"""What can be predicted on: files, arrays, PIL images, lists of them, folders, patterns, videos, webcams."""
+"""Sources of images: files, arrays, PIL images, lists of them, folders, glob patterns, videos and webcams."""
 import glob
 import os
 import warnings
@@ -16,17 +16,17 @@ from .media import VIDEO_EXTENSIONS, SourceImage, VideoReader, is_video, read_im
 
 
 class ImageSource:
-    """Images in files or in memory; a file is read when its turn comes.
+    """Images in files or in memory; files are read lazily.
 
     Args:
         items (Sequence): Paths, arrays and PIL images.
-        root (Path, optional): Folder that holds the files. Defaults to None, for the innermost that holds all.
-        report (Callable): Told of each image that cannot be read. Defaults to ``warnings.warn``.
+        root (Path, optional): Folder of the files. Defaults to None: their deepest common folder.
+        report (Callable): Called with a message for each unreadable image. Defaults to ``warnings.warn``.
 
     Attributes:
-        root (Path, optional): Folder that holds the files; None where there are none.
-        total (int): Number of images, the unreadable ones included.
-        bad (List[str]): Why images could not be used, each with the file's name; complete after the iteration.
+        root (Path, optional): Folder of the files; None if there are none.
+        total (int): Number of images, including unreadable ones.
+        bad (List[str]): One message per image that cannot be used, with its name; complete after the iteration.
     """
 
     def __init__(self, items: Sequence[Union[Path, np.ndarray, Image.Image]], root: Optional[Path] = None,
@@ -38,10 +38,10 @@ class ImageSource:
         self._report = report
 
     def __iter__(self) -> Iterator[SourceImage]:
-        """The images that can be read."""
-        for place, item in enumerate(self._items):
+        """Iterate over the readable images."""
+        for index, item in enumerate(self._items):
             path = item if isinstance(item, Path) else None
-            name = str(path or f'image {place}')
+            name = str(path or f'image {index}')
             try:
                 image = read_image(item) if isinstance(item, Path) else _to_bgr_or_bad(item, name)
             except OSError as error:
@@ -53,42 +53,41 @@ class ImageSource:
 
     @property
     def paths(self) -> List[Path]:
-        """The files among the images."""
+        """list[Path]: The images that are files."""
         return [item for item in self._items if isinstance(item, Path)]
 
     def relative_path(self, path: Path) -> Path:
-        """Path of a file of this source below :attr:`root`; links are not followed, they may lead anywhere."""
+        """Return the path of a file relative to :attr:`root` without resolving links, which may lead anywhere."""
         assert self.root is not None, 'a source of files has a root'
         return Path(os.path.relpath(os.path.abspath(path), os.path.abspath(self.root)))
 
     def leave_out(self, reason: str) -> None:
-        """Note and report that an image of the source cannot be used; the reason names it."""
+        """Record and report an image that cannot be used; the reason includes its name."""
         self.bad.append(reason)
         self._report(f'left out: {reason}')
 
 
 def open_source(source: Any, leave_out: Optional[Path] = None,
                 report: Callable[[str], Any] = warnings.warn) -> Union[ImageSource, VideoReader]:
-    """Find out what a source is, without reading images yet.
+    """Open a source without reading images yet.
 
     Args:
-        source (str | Path | int | np.ndarray | PIL.Image.Image | list): An image file, a folder (with those in it), a
-            pattern such as ``'images/**/*.jpg'``, a video file, the number of a webcam (``0`` or ``'0'``), an array
-            (H, W, 3) in BGR as of OpenCV, (H, W) in gray or (H, W, 4) in BGRA, a PIL image, or a list of images,
-            folders and patterns.
-        leave_out (Path, optional): A folder whose images are not taken, that of the results. Defaults to None.
-        report (Callable): Told of each image that cannot be read, which is then left out. Defaults to
+        source (str | Path | int | np.ndarray | PIL.Image.Image | list): An image file, a folder (searched recursively),
+            a glob pattern such as ``'images/**/*.jpg'``, a video file, a webcam index (``0`` or ``'0'``), an array
+            (H, W, 3) in OpenCV's BGR order, (H, W) grayscale or (H, W, 4) BGRA, a PIL image, or a list of images,
+            folders and glob patterns.
+        leave_out (Path, optional): A folder to exclude, such as that of the results. Defaults to None.
+        report (Callable): Called with a message for each unreadable image, which is skipped. Defaults to
             ``warnings.warn``.
 
     Returns:
-        ImageSource | VideoReader: Yields :class:`~mmseam.inference.media.SourceImage`; ``total`` and
-        ``bad`` tell the rest.
+        ImageSource | VideoReader: Yields :class:`~mmseam.inference.media.SourceImage`; has ``total`` and ``bad``.
 
     Raises:
-        FileNotFoundError: There is no such file or folder, or no image in it.
-        ValueError: A file is of no known kind, an array has no known shape or is not of uint8, or a PIL image holds
-            numbers of no defined range (modes ``I`` and ``F``).
-        TypeError: The source is nothing of the above.
+        FileNotFoundError: The file or folder does not exist, or there are no images in it.
+        ValueError: The file type, the array's shape or dtype (uint8 only) or the PIL image's mode (``I`` and ``F`` have
+            no defined range) is not supported.
+        TypeError: The source has an unsupported type.
         OSError: OpenCV cannot read the video or the webcam.
     """
     if isinstance(source, int):
@@ -105,20 +104,20 @@ def open_source(source: Any, leave_out: Optional[Path] = None,
 
 
 def to_bgr(image: Union[np.ndarray, Image.Image]) -> np.ndarray:
-    """Pixels as OpenCV has them.
+    """Convert an image to OpenCV's format.
 
     Args:
-        image (np.ndarray | PIL.Image.Image): As of :func:`open_source`; a PIL image is turned as its EXIF orientation
-            says, and one of 16 bits keeps the upper eight, as files do.
+        image (np.ndarray | PIL.Image.Image): As for :func:`open_source`; the EXIF orientation of a PIL image is
+            applied, and a 16-bit one keeps the upper 8 bits, as files do.
 
     Returns:
-        np.ndarray: Pixels (H, W, 3), BGR, uint8; the array itself if it is of that kind.
+        np.ndarray: Pixels (H, W, 3), BGR, uint8; the input itself if it has this format.
     """
     if isinstance(image, Image.Image):
         upright = ImageOps.exif_transpose(image)
         if not _has_16_bits(image):
             return np.ascontiguousarray(np.asarray(upright.convert('RGB'))[..., ::-1])
-        image = (np.asarray(upright) >> 8).astype(np.uint8)  # convert() would turn all from 255 up into white
+        image = (np.asarray(upright) >> 8).astype(np.uint8)  # convert() would clip all values above 255 to white
     if image.ndim == 3 and image.shape[2] == 3:
         return image
     return cv2.cvtColor(image, cv2.COLOR_GRAY2BGR if image.ndim == 2 else cv2.COLOR_BGRA2BGR)
@@ -132,30 +131,30 @@ def _to_bgr_or_bad(image: Union[np.ndarray, Image.Image], name: str) -> np.ndarr
 
 
 def _expand(item: Any, leave_out: Optional[Path]) -> list:
-    """An item of a list, checked now rather than in the middle of the work."""
+    """Check an item of a list before the prediction starts, and expand folders and patterns."""
     if isinstance(item, (str, Path)):
         return _find_images(Path(item), leave_out)
     if isinstance(item, Image.Image):
         if item.mode in ('I', 'F') and not _has_16_bits(item):
-            raise ValueError(f'a PIL image of mode {item.mode} has no defined range of values; scale it to 0 to 255, '
-                             'and give an array of uint8')
+            raise ValueError(f'a PIL image of mode {item.mode} has no defined value range; scale it to 0-255 and '
+                             'give a uint8 array')
         return [item]
     if not isinstance(item, np.ndarray):
-        raise TypeError(f'{type(item).__name__} is no image; give a path, an array (H, W, 3) in BGR or a PIL image')
+        raise TypeError(f'{type(item).__name__} is not an image; give a path, an array (H, W, 3) in BGR or a PIL image')
     is_known = item.ndim == 2 or (item.ndim == 3 and item.shape[2] in (3, 4))
     if not is_known or item.dtype != np.uint8 or not item.size:
-        raise ValueError(f'an array of shape {item.shape} and type {item.dtype} is no image; give (H, W, 3) in BGR, '
-                         'uint8, and a list of arrays for several images')
+        raise ValueError(f'an array of shape {item.shape} and type {item.dtype} is not an image; give (H, W, 3) in '
+                         'BGR, uint8, and a list of arrays for several images')
     return [item]
 
 
 def _has_16_bits(image: Image.Image) -> bool:
-    """Whether its values go up to 65535; Pillow reads PGM files, older versions PNG files too, as 32-bit numbers."""
+    """Whether the values are 16-bit; Pillow reads PGM files, and older versions also PNG files, as 32-bit."""
     return image.mode.startswith('I;16') or (image.mode == 'I' and image.format in ('PNG', 'PPM'))
 
 
 def _find_images(path: Path, leave_out: Optional[Path]) -> List[Path]:
-    """The image itself, all images in a folder and below, or those that a pattern names; sorted."""
+    """List the image file itself, all images below a folder, or the matches of a glob pattern, sorted."""
     if path.is_file():
         if path.suffix.lower() in IMG_EXTENSIONS:
             return [path]
@@ -172,7 +171,7 @@ def _find_images(path: Path, leave_out: Optional[Path]) -> List[Path]:
     else:
         raise FileNotFoundError(f'there is no file or folder {path}')
     images = sorted(file for file in found if file.suffix.lower() in IMG_EXTENSIONS and file.is_file())
-    # Not where the images themselves lie in the folder of the results
+    # Unless the images themselves are in the folder of the results
     if leave_out and root.resolve() in leave_out.resolve().parents:
         images = [file for file in images if leave_out.resolve() not in file.resolve().parents]
     if not images:
@@ -181,5 +180,5 @@ def _find_images(path: Path, leave_out: Optional[Path]) -> List[Path]:
 
 
 def _common_folder(paths: List[Path]) -> Optional[Path]:
-    # Links are not followed: what they lead to may lie anywhere.
+    # Links are not resolved: their targets may be anywhere.
     return Path(os.path.commonpath([os.path.abspath(path.parent) for path in paths])) if paths else None

@@ -1,4 +1,4 @@
-"""Times the stages of a prediction."""
+"""Time the stages of a prediction."""
 import time
 from typing import Callable, Dict, TypeVar
 
@@ -8,13 +8,13 @@ Result = TypeVar('Result')
 
 
 class StopWatch:
-    """Times calls; work that a CUDA device has taken over is waited for.
+    """Timer of function calls that synchronizes CUDA devices.
 
     Args:
-        device (torch.device): Where the calls work.
+        device (torch.device): Device that the calls run on.
 
     Attributes:
-        milliseconds (Dict[str, float]): Of each stage, the last call.
+        milliseconds (Dict[str, float]): Duration of the last call of each stage.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -22,7 +22,7 @@ class StopWatch:
         self.milliseconds: Dict[str, float] = {}
 
     def __call__(self, stage: str, function: Callable[[], Result]) -> Result:
-        """Call a function without arguments and keep its time as that of a stage; returns what it returned."""
+        """Call a function without arguments, record its duration as a stage, and return its result."""
         self._wait()
         start = time.perf_counter()
         result = function()

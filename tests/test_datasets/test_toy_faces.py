@@ -296,7 +296,7 @@ def test_other_parameters_replace_only_own_files(tmp_path):
 def test_foreign_folder_is_refused(tmp_path):
     (tmp_path / 'photos').mkdir()
     (tmp_path / 'photos' / 'toy_faces.json').write_text('{"generator": "something else"}')
-    with pytest.raises(FileExistsError, match='photos is not empty and no toy data set'):
+    with pytest.raises(FileExistsError, match='photos is not empty and not a toy dataset'):
         make_toy_faces(tmp_path / 'photos', 1, 1, image_size=64)
     assert list(contents(tmp_path)) == ['photos/toy_faces.json']
     with pytest.raises(FileExistsError, match='is a file'):
@@ -327,7 +327,7 @@ def test_tool(tmp_path, monkeypatch, capsys):
     make_toy_faces(tmp_path / 'direct', 2, 1, image_size=64, seed=5)
     assert contents(tmp_path / 'toy') == contents(tmp_path / 'direct')
     (tmp_path / 'toy' / 'toy_faces.json').unlink()
-    with pytest.raises(SystemExit, match='error: .*is not empty and no toy data set'):
+    with pytest.raises(SystemExit, match='error: .*is not empty and not a toy dataset'):
         run('--train', '2', '--val', '1')
 
 

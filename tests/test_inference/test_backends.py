@@ -192,7 +192,7 @@ def test_a_torch_file_without_our_metadata_is_refused(tmp_path, monkeypatch):
 
 def test_wrong_paths_are_refused(tmp_path):
     (tmp_path / 'model.pth').touch()
-    with pytest.raises(ExportedModelError, match=r'model.pth is no exported model: their suffixes are \.onnx, \.torch'):
+    with pytest.raises(ExportedModelError, match=r'model.pth is not an exported model; their suffixes are \.onnx'):
         load_backend(tmp_path / 'model.pth')
     with pytest.raises(FileNotFoundError, match='there is no exported model .*model.onnx'):
         load_backend(tmp_path / 'model.onnx')

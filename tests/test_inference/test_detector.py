@@ -222,7 +222,7 @@ def test_what_cannot_be_loaded(files, tmp_path):
         load_detector('yolo11_n_syncbn_fast_8xb16-250e_widerface', files / 'small.pth', 'cpu')
     with pytest.raises(FileNotFoundError, match='model.onnx'):
         load_detector(tmp_path / 'model.onnx')
-    with pytest.raises(ConfigError, match='model.onnx holds its weights'):
+    with pytest.raises(ConfigError, match='model.onnx includes its weights'):
         load_detector('model.onnx', files / 'small.pth')
 
 

@@ -68,7 +68,7 @@ def test_spelling_of_class_names_may_differ_in_case(config, tmp_path):
 @pytest.mark.parametrize('overrides, tta, message', [
     (['test_dataloader.dataset.pipeline.2.use_mini_pad=True'], False, 'no LetterResize of a fixed size'),
     (['test_dataloader.dataset.batch_shapes_cfg.type=BatchShapePolicy'], False, 'batch_shapes_cfg of the test set'),
-    (None, True, '--tta varies the size of the images, the model takes 64x64 only'),
+    (None, True, '--tta varies the image size, but the model takes 64x64 only'),
 ])
 def test_images_of_several_sizes_need_a_dynamic_model(config, tmp_path, overrides, tta, message):
     cfg = load_config(config, overrides)
@@ -79,7 +79,7 @@ def test_images_of_several_sizes_need_a_dynamic_model(config, tmp_path, override
 
 def test_other_detectors_than_yolo_have_no_exported_files(config, tmp_path):
     cfg = load_config(config, ['model.bbox_head=None'])
-    with pytest.raises(ConfigError, match='no YOLO detector'):
+    with pytest.raises(ConfigError, match='not a YOLO detector'):
         set_exported_model(cfg, str(write_onnx(tmp_path / 'tiny.onnx')))
 
 

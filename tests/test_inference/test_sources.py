@@ -138,16 +138,16 @@ def test_broken_images_are_named_and_left_out(folder):
     ('empty', FileNotFoundError, 'no images'),
     ('notes.txt', ValueError, r'notes.txt: neither an image \(.*\.png.*\) nor a video \(\.mp4'),
     (['clip.mp4'], ValueError, 'clip.mp4: give a video on its own'),
-    ('clip.mp4', OSError, 'clip.mp4: no video that OpenCV can read'),
+    ('clip.mp4', OSError, 'clip.mp4: OpenCV cannot read this video'),
     ('99', OSError, 'webcam 99 cannot be opened'),
     (99, OSError, 'webcam 99 cannot be opened'),
     (np.zeros((2, 8, 8, 3), np.uint8), ValueError, r'shape \(2, 8, 8, 3\)'),
     (np.zeros((8, 8, 3)), ValueError, 'float64'),
     (np.zeros((0, 8, 3), np.uint8), ValueError, r'shape \(0, 8, 3\)'),
-    (Image.fromarray(np.zeros((8, 8), np.int32)), ValueError, 'mode I has no defined range'),
-    ([Image.fromarray(np.zeros((8, 8), np.float32))], ValueError, 'mode F has no defined range'),
-    ([1.5], TypeError, 'float is no image'),
-    (None, TypeError, 'NoneType is no image'),
+    (Image.fromarray(np.zeros((8, 8), np.int32)), ValueError, 'mode I has no defined value range'),
+    ([Image.fromarray(np.zeros((8, 8), np.float32))], ValueError, 'mode F has no defined value range'),
+    ([1.5], TypeError, 'float is not an image'),
+    (None, TypeError, 'NoneType is not an image'),
 ], ids=str)
 def test_what_is_no_source(folder, monkeypatch, source, error, message):
     (folder / 'empty').mkdir()

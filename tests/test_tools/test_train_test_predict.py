@@ -205,7 +205,7 @@ def test_predict_on_a_folder(config, trained, pictures, tmp_path):
     assert text.endswith('error: 1 images could not be read or drawn; all others are in the results\n')
     assert f'{NUM_IMAGES} images or frames; found: face ' in text
     stages = ', '.join(rf'{stage} [\d.]+' for stage in ('load', 'preprocess', 'forward', 'postprocess', 'write'))
-    assert re.search(rf'ms an image: {stages}; [\d.]+ images per second', text)
+    assert re.search(rf'ms per image: {stages}; [\d.]+ images per second', text)
     broken = pictures / '0--Noise' / 'broken.jpg'
     assert f'1 images could not be read or drawn:\n- {broken}: the JPEG file is truncated' in text
     found = sorted(path.relative_to(tmp_path / 'out') for path in (tmp_path / 'out').rglob('*') if path.is_file())

@@ -1,4 +1,4 @@
-"""Toy data set: drawn faces of which it is known how much is covered, in the layout of WIDER FACE."""
+"""Toy dataset: drawn faces with known occlusion, in the layout of WIDER FACE."""
 from .generate import make_toy_faces
 from .scene import render_scene
 

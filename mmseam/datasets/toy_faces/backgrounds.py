@@ -1,4 +1,4 @@
-"""Textured backgrounds without any face."""
+"""Draw textured backgrounds without faces."""
 import math
 from typing import Sequence
 
@@ -9,7 +9,7 @@ from .face_style import Color, any_color, jitter, scaled, skin_color
 
 
 def _grain(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
-    """Smooth noise ``(size, size)`` in -1..1 with about ``cells`` bumps a side."""
+    """Generate smooth noise ``(size, size)`` in -1..1 with about ``cells`` bumps per side."""
     grid = rng.uniform(-1, 1, (cells + 1, cells + 1)).astype(np.float32)
     return np.clip(cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC), -1, 1)
 
@@ -22,7 +22,7 @@ def _gradient(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def _slope(angle: float, size: int) -> np.ndarray:
-    """Distances ``(size, size)`` in pixels from the center along a direction in radians."""
+    """Compute distances ``(size, size)`` in pixels from the center along a direction in radians."""
     line = np.arange(size, dtype=np.float32) - size / 2
     return line[None] * math.cos(angle) + line[:, None] * math.sin(angle)
 
@@ -40,7 +40,7 @@ def _stripes(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def _tinted(image: np.ndarray, pattern: np.ndarray, strength: Sequence[float]) -> np.ndarray:
-    """The image with a pattern ``(size, size)`` added to each channel in its own strength."""
+    """Add a pattern ``(size, size)`` to each channel with a separate strength."""
     return cv2.add(image, cv2.merge([pattern * float(factor) for factor in strength]))
 
 
@@ -52,7 +52,7 @@ def _blobs(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def _spot(image: np.ndarray, rng: np.random.Generator, radii: Sequence[float], color: Color) -> None:
-    """An ellipse anywhere, its radii given as shares of the image's side."""
+    """Draw an ellipse at a random position; radii are relative to the image side."""
     size = len(image)
     x, y, tilt = rng.uniform(0, size, 3)
     axes = tuple(int(axis) for axis in size * rng.uniform(*radii, 2) + 1)
@@ -84,11 +84,11 @@ _KINDS = (_gradient, _noise, _stripes, _blobs, _buildings, _foliage)
 
 
 def draw_background(rng: np.random.Generator, size: int) -> np.ndarray:
-    """A background of random kind: gradient, noise, stripes, skin-colored and other blobs, buildings, foliage.
+    """Draw a random background: gradient, noise, stripes, skin-colored and other blobs, buildings or foliage.
 
     Args:
-        rng (np.random.Generator): Source of all randomness.
-        size (int): Side in pixels.
+        rng (np.random.Generator): Random number generator.
+        size (int): Side of the image in pixels.
 
     Returns:
         np.ndarray: ``(size, size, 3)`` uint8 BGR.

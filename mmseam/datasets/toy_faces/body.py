@@ -1,4 +1,4 @@
-"""Neck, shoulders and clothes below a face."""
+"""Draw neck, shoulders and clothes below a face."""
 import numpy as np
 
 from .face import Face
@@ -7,11 +7,11 @@ from .patch import Patch
 
 
 def draw_body(rng: np.random.Generator, face: Face) -> Patch:
-    """Draws the body under a face; it stands behind the face and before everything placed earlier.
+    """Draw the body below a face, behind the face and in front of everything placed earlier.
 
     Args:
-        rng (np.random.Generator): Source of collar, pattern and width.
-        face (Face): The face above; its colors, light and blur are used.
+        rng (np.random.Generator): Random number generator.
+        face (Face): The face, which determines colors, light and blur.
     """
     style, painter = face.style, face.painter((-2.4, 0.2, 2.4, 4.2), roll_share=0.3)
     shoulder, neck = rng.uniform(1.5, 2.0), style.width * rng.uniform(0.45, 0.6)

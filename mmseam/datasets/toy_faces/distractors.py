@@ -1,4 +1,4 @@
-"""Things that resemble a face or its surroundings and are none: a detector must look at the features."""
+"""Draw distractors: objects that resemble faces, so that a detector must learn facial features."""
 import numpy as np
 
 from .body import draw_body
@@ -9,7 +9,7 @@ from .patch import Patch
 
 
 def _plain_oval(rng: np.random.Generator, face: Face) -> Patch:
-    """A skin-colored oval of a face's shape and light, without any features."""
+    """Draw a skin-colored oval with the shape and light of a face, without facial features."""
     painter = face.painter()
     painter.fill(face.outline, face.style.skin)
     return face.finish(painter)
@@ -42,13 +42,13 @@ _KINDS = (_plain_oval, _plain_oval, _back_of_head, _hand, _ball, _clothing)
 
 
 def draw_distractor(rng: np.random.Generator, face: Face) -> Patch:
-    """Draws a random distractor.
+    """Draw a random distractor.
 
     Args:
-        rng (np.random.Generator): Source of all randomness.
-        face (Face): Its look, place and size are taken over by the thing drawn.
+        rng (np.random.Generator): Random number generator.
+        face (Face): Face that determines appearance, position and size.
 
     Returns:
-        Patch: To be laid on the background, behind all faces.
+        Patch: Layer to paste behind all faces.
     """
     return _KINDS[rng.integers(len(_KINDS))](rng, face)

@@ -1,4 +1,4 @@
-"""Draws one head, and knows where on the image every point of the face lies."""
+"""Geometry and drawing of one head."""
 import math
 from functools import cached_property
 from typing import Sequence, Tuple
@@ -10,18 +10,18 @@ from .painter import Painter, ellipse, rotation
 from .patch import Patch
 
 _EXTENT = (-2.1, -2.3, 2.1, 2.1)  # half face heights; room for hair and blur
-_SPAN = np.linspace(-1, 1, 13)  # across a mouth, an eye, the jaw
+_SPAN = np.linspace(-1, 1, 13)  # across mouth, eye or jaw
 
 
 class Face:
-    """A head of a given look at a given place.
+    """A head with a given appearance at a given position.
 
-    The face is the egg-shaped front of the head from above the hairline to the chin, hair and eyeglasses of its own
-    included. Points of its surface are given by longitude (degrees from the nose, right positive) and height v
-    (-1 top, 1 chin); turning the head shifts, squeezes and hides them as on a ball.
+    The face is the egg-shaped front of the head from above the hairline to the chin, including its own hair and
+    eyeglasses. Surface points are given by longitude (degrees from the nose, right positive) and height v (-1 top,
+    1 chin), and are projected as on a turned sphere.
 
     Args:
-        style (FaceStyle): Look of the face.
+        style (FaceStyle): Appearance of the face.
         center (Sequence[float]): Image position (x, y) of the face's center, in pixels.
         height (float): Height of the upright face, in pixels.
         image_size (int): Side of the square image.
@@ -36,16 +36,16 @@ class Face:
         self._turn = math.sin(math.radians(style.yaw))
 
     def painter(self, extent: Sequence[float] = _EXTENT, roll_share: float = 1.0) -> Painter:
-        """Painter in the face's own coordinates (unit: half its height), turned by a share of its roll."""
+        """Create a painter in face coordinates (unit: half the face height), rotated by a fraction of its roll."""
         return Painter(self.center, self.unit, self.style.roll * roll_share, extent, self.image_size)
 
     def half_width(self, v) -> np.ndarray:
-        """Half width of the head at heights ``v``."""
+        """Compute half the width of the head at heights ``v``."""
         v = np.minimum(np.maximum(v, -1), 1)
         return self.style.width * np.sqrt(1 - v * v) * (1 - self.style.taper * v)
 
     def surface(self, longitude, v, lift: float = 0.0) -> np.ndarray:
-        """Local points ``(n, 2)`` of the turned head's surface; ``lift`` raises them off it."""
+        """Compute local points ``(n, 2)`` on the surface of the turned head; ``lift`` raises them above it."""
         v = np.asarray(v, np.float64)
         turned = np.minimum(np.maximum(np.asarray(longitude) + self.style.yaw, -90), 90) * (np.pi / 180)
         x = self.half_width(v) * np.sin(turned) + lift * self._turn
@@ -56,39 +56,39 @@ class Face:
 
     @cached_property
     def outline(self) -> np.ndarray:
-        """np.ndarray: Local polygon ``(n, 2)`` of the face."""
+        """np.ndarray: Outline of the face as a local polygon ``(n, 2)``."""
         v = -np.cos(np.linspace(0, np.pi, 32))
         half = self.half_width(v)
         return np.concatenate([np.stack([half, v], 1), np.stack([-half, v], 1)[::-1]])
 
     def box(self) -> Tuple[int, int, int, int]:
-        """The whole (amodal) face clipped to the image, as x, y, width and height in whole pixels."""
+        """Return the amodal box clipped to the image, as x, y, width and height in integer pixels."""
         points = self.outline @ rotation(self.style.roll) * self.unit + self.center
         low = np.clip(np.rint(points.min(0)), 0, self.image_size).astype(int)
         high = np.clip(np.rint(points.max(0)), 0, self.image_size).astype(int)
         return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
 
     def area(self) -> float:
-        """Area of the whole face in square pixels, inside the image or not."""
+        """Compute the area of the face in square pixels, including parts outside the image."""
         x, y = self.outline.T
         return 0.5 * abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) * self.unit**2
 
     @cached_property
     def mask(self) -> Patch:
-        """Patch: ``(h, w)`` mask of the face's pixels inside the image, as if nothing stood before it."""
+        """Patch: Mask ``(h, w)`` of the unoccluded face inside the image."""
         painter = self.painter((-1, -1.05, 1, 1.05))
         painter.fill(self.outline, (0, 0, 0))
         drawn = painter.patch()
         return Patch(drawn.opacity, drawn.x, drawn.y).trimmed()
 
     def finish(self, painter: Painter) -> Patch:
-        """Light and blur of the face put on a drawing made with one of its painters."""
+        """Apply the light and blur of the face to a drawing made with one of its painters."""
         style = self.style
         light = painter.light(style.light_angle, style.contrast, style.gain)
         return painter.patch().lit(light).blurred(style.blur * self.height).trimmed()
 
     def draw(self) -> Patch:
-        """The head without a body."""
+        """Draw the head without a body."""
         painter = self.painter()
         self._back_hair(painter)
         self._ears(painter)
@@ -102,7 +102,7 @@ class Face:
         return self.finish(painter)
 
     def draw_back(self) -> Patch:
-        """The head seen from behind: hair or bare skin, no features."""
+        """Draw the head from behind, without facial features."""
         painter = self.painter()
         self._back_hair(painter)
         self._ears(painter)
@@ -130,7 +130,7 @@ class Face:
     def _ears(self, painter: Painter) -> None:
         yaw = self.style.yaw
         for side in (-1, 1):
-            if side * yaw < 25:  # the ear of the side that is turned away is hidden
+            if side * yaw < 25:  # the ear on the far side is hidden
                 x = side * self.style.width * 0.97 * np.cos(np.deg2rad(yaw))
                 painter.disc(x, 0.02, 0.13, 0.24, scaled(self.style.skin, 0.88))
                 painter.disc(x, 0.02, 0.06, 0.14, scaled(self.style.skin, 0.7))
@@ -146,7 +146,7 @@ class Face:
             painter.fill(self._spot(0, 0.42, 20, 0.07), self.style.hair)
 
     def _spot(self, longitude: float, v: float, radius_longitude: float, radius_v: float, lift: float = 0.0):
-        """Polygon of an ellipse on the face's surface."""
+        """Return the polygon of an ellipse on the surface of the face."""
         return self.surface(*ellipse(longitude, v, radius_longitude, radius_v).T, lift=lift)
 
     def _mouth(self, painter: Painter) -> None:

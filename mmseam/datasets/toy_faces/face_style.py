@@ -1,4 +1,4 @@
-"""What a drawn face looks like, and the WIDER FACE attributes that follow from it."""
+"""Appearance of a drawn face and the resulting WIDER FACE attributes."""
 from dataclasses import dataclass
 from typing import Tuple
 
@@ -13,7 +13,7 @@ HAIR_COLORS = ((24, 22, 24), (30, 36, 48), (36, 54, 84), (56, 88, 128), (96, 150
                 (150, 150, 152), (208, 208, 210))
 HAIR_STYLES = ('bald', 'short', 'short', 'long', 'long', 'afro', 'bun', 'cap')
 
-# Thresholds of the attributes. Blur is the standard deviation of the Gaussian over the face's height.
+# Thresholds of the attributes. Blur is the standard deviation of the Gaussian divided by the face height.
 BLUR_NORMAL, BLUR_HEAVY = 0.02, 0.045
 EXAGGERATED_MOUTH = 0.5
 ATYPICAL_ROLL = 30.0  # degrees; WIDER FACE: roll or pitch beyond 30°, or yaw beyond 90° (never drawn)
@@ -22,7 +22,7 @@ EXTREME_GAIN, EXTREME_CONTRAST = (0.6, 1.4), 0.6
 
 @dataclass(frozen=True)
 class FaceStyle:
-    """One face. Lengths in half face heights, angles in degrees, colors BGR, shares 0..1."""
+    """Appearance of one face: lengths in half face heights, angles in degrees, BGR colors, fractions 0..1."""
 
     width: float
     taper: float
@@ -51,17 +51,17 @@ class FaceStyle:
 
     @property
     def blur_class(self) -> int:
-        """int: 0 clear, 1 normal blur (from 2 % of the face's height), 2 heavy blur (from 4.5 %)."""
+        """int: 0 clear, 1 normal blur (from 2% of the face height), 2 heavy blur (from 4.5%)."""
         return int(self.blur >= BLUR_NORMAL) + int(self.blur >= BLUR_HEAVY)
 
     @property
     def expression_class(self) -> int:
-        """int: 1 for a mouth that is more than half open, else 0."""
+        """int: 1 if the mouth is more than half open, else 0."""
         return int(self.mouth_open > EXAGGERATED_MOUTH)
 
     @property
     def illumination_class(self) -> int:
-        """int: 1 for a face under- or over-exposed or lit from one side alone, else 0."""
+        """int: 1 if the face is underexposed, overexposed or lit from one side only, else 0."""
         low, high = EXTREME_GAIN
         return int(not low <= self.gain <= high or self.contrast > EXTREME_CONTRAST)
 
@@ -72,29 +72,29 @@ class FaceStyle:
 
 
 def jitter(rng: np.random.Generator, color: Color, amount: int = 12) -> Color:
-    """A color near another one: brightness moved by at most ``amount``, each channel by half of it."""
+    """Jitter a color: brightness by at most ``amount``, each channel by at most half of it."""
     common, *own = rng.uniform(-amount, amount, 4)
     return tuple(min(max(int(value + common + move / 2), 4), 250) for value, move in zip(color, own))
 
 
 def any_color(rng: np.random.Generator) -> Color:
-    """A random color, from dull to vivid."""
+    """Sample a random color, from dull to vivid."""
     gray, vivid = rng.uniform(30, 225), rng.uniform(0, 110)
     return tuple(min(max(int(gray + vivid * move), 4), 250) for move in rng.uniform(-1, 1, 3))
 
 
 def scaled(color: Color, factor: float) -> Color:
-    """A darker (factor < 1) or brighter form of a color."""
+    """Return a color darkened (factor < 1) or brightened."""
     return tuple(int(min(value * factor, 255)) for value in color)
 
 
 def skin_color(rng: np.random.Generator) -> Color:
-    """A skin tone."""
+    """Sample a skin tone."""
     return jitter(rng, SKIN_TONES[rng.integers(len(SKIN_TONES))], 10)
 
 
 def _light(rng: np.random.Generator, extreme_share: float) -> Tuple[float, float]:
-    """Gain and contrast of the light."""
+    """Sample gain and contrast of the light."""
     if rng.random() >= extreme_share:
         return rng.uniform(0.8, 1.15), rng.uniform(0.05, 0.35)
     kind = rng.integers(3)
@@ -106,7 +106,7 @@ def _light(rng: np.random.Generator, extreme_share: float) -> Tuple[float, float
 
 
 def _blur(rng: np.random.Generator, shares: Tuple[float, float]) -> float:
-    """Gaussian standard deviation over face height."""
+    """Sample the standard deviation of the Gaussian blur, in face heights."""
     normal, heavy = shares
     draw = rng.random()
     if draw < heavy:
@@ -118,14 +118,14 @@ def _blur(rng: np.random.Generator, shares: Tuple[float, float]) -> float:
 
 def sample_style(rng: np.random.Generator, max_yaw: float, odd_pose_share: float, extreme_light_share: float,
                  blur_shares: Tuple[float, float]) -> FaceStyle:
-    """Draws a face's looks at random.
+    """Sample the appearance of a face.
 
     Args:
-        rng (np.random.Generator): Source of all randomness.
-        max_yaw (float): Largest turn to either side in degrees.
-        odd_pose_share (float): Share of faces with a roll beyond 30 degrees.
-        extreme_light_share (float): Share of faces with extreme illumination.
-        blur_shares (tuple[float, float]): Shares of faces with normal and with heavy blur.
+        rng (np.random.Generator): Random number generator.
+        max_yaw (float): Maximum yaw to either side in degrees.
+        odd_pose_share (float): Fraction of faces with a roll beyond 30 degrees.
+        extreme_light_share (float): Fraction of faces with extreme illumination.
+        blur_shares (tuple[float, float]): Fractions of faces with normal and with heavy blur.
     """
     odd = rng.random() < odd_pose_share
     roll = rng.choice([-1, 1]) * rng.uniform(32, 48) if odd else np.clip(rng.normal(0, 9), -28, 28)

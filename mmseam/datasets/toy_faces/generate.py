@@ -1,4 +1,4 @@
-"""Makes the toy data set: drawn faces behind masks, hands, bars and each other, in WIDER FACE's layout."""
+"""Generate the toy dataset: drawn faces occluded by masks, hands, bars and other faces, in WIDER FACE's layout."""
 import multiprocessing
 import os
 import tempfile
@@ -15,42 +15,42 @@ from mmseam.utils.atomic_write import write_errors
 from .manifest import Manifest, file_sizes
 from .writer import SPLITS, ImageJob, WrittenImage, summarize, write_image, write_split
 
-GENERATOR_VERSION = 1  # raise it with every change of what is drawn, so that older data sets are made anew
+GENERATOR_VERSION = 1  # increase with every change of the drawings, so that older datasets are regenerated
 _MIN_IMAGE_SIZE = 64
-_SMALL_JOB = 64  # images below which starting processes takes longer than drawing
+_SMALL_JOB = 64  # below this number of images, starting processes takes longer than drawing
 _MAX_WORKERS = 8  # each imports PyTorch: a few hundred MB and some seconds
 
 
 def make_toy_faces(out_dir: Union[str, Path], num_train: int = 600, num_val: int = 150, image_size: int = 256,
                    seed: int = 0, num_workers: Optional[int] = None,
                    show_progress: bool = False) -> Dict[str, Dict[str, int]]:
-    """Makes a small data set of drawn, partly covered faces in exactly WIDER FACE's layout.
+    """Generate a small dataset of drawn, partially occluded faces in the exact layout of WIDER FACE.
 
-    Equal parameters give equal bytes, whatever the number of processes; image i of a split does not depend on how
-    many follow it. A complete data set of the same parameters is left as it is, one that is incomplete or of other
-    parameters is replaced. All is written beside ``out_dir`` first and renamed at the end.
+    The output is deterministic: equal parameters give identical files for any number of processes, and image i of a
+    split does not depend on the number of images. A complete dataset with the same parameters is kept; an incomplete
+    one, or one with other parameters, is replaced. The dataset is written to a temporary folder next to ``out_dir`` and
+    renamed at the end.
 
-    Occlusion is measured: the covered share of the face's pixels that lie in the image gives 0 (none, < 10 %),
-    1 (partial, 10 % to < 40 %) or 2 (heavy, >= 40 %); the shares themselves are written, too.
+    Occlusion is measured: the covered fraction of the face's pixels inside the image gives 0 (none, <10%), 1 (partial,
+    10% to <40%) or 2 (heavy, >=40%); the fractions are written too.
 
     Args:
-        out_dir (str | Path): Folder of the data set; missing, empty or made by this function.
+        out_dir (str | Path): Folder of the dataset; missing, empty or created by this function.
         num_train (int): Number of training images. Defaults to 600.
         num_val (int): Number of validation images. Defaults to 150.
         image_size (int): Side of the square images in pixels, at least 64. Defaults to 256.
-        seed (int): Seed, not negative. Defaults to 0.
-        num_workers (int, optional): Number of processes. Above 1 the calling script needs the usual
-            ``if __name__ == '__main__':``. Defaults to None: the number of cores up to 8, or 1 for a few
-            images.
+        seed (int): Non-negative seed. Defaults to 0.
+        num_workers (int, optional): Number of processes. Values above 1 need ``if __name__ == '__main__':`` in
+            the calling script. Defaults to None: the number of cores up to 8, or 1 for few images.
         show_progress (bool): Whether to show a progress bar. Defaults to False.
 
     Returns:
-        dict[str, dict[str, int]]: For 'train' and 'val' the numbers ``images``, ``images_without_faces``, ``faces``,
+        dict[str, dict[str, int]]: For 'train' and 'val' the counts ``images``, ``images_without_faces``, ``faces``,
         ``occlusion_none``, ``occlusion_partial`` and ``occlusion_heavy``.
 
     Raises:
         ValueError: A parameter is out of range.
-        FileExistsError: ``out_dir`` is a file, or holds files that this function did not write.
+        FileExistsError: ``out_dir`` is a file, or contains files not written by this function.
     """
     parameters = dict(num_train=num_train, num_val=num_val, image_size=image_size, seed=seed)
     _check_parameters(parameters)
@@ -79,7 +79,7 @@ def _check_parameters(parameters: Dict[str, int]) -> None:
 
 
 def _complete_manifest(out_dir: Path, parameters: Dict[str, int]) -> Optional[Manifest]:
-    """The manifest of a complete data set of these parameters and this version, else None."""
+    """Return the manifest of a complete dataset with these parameters and this version, else None."""
     manifest = Manifest.read(out_dir)
     if not manifest or manifest.version != GENERATOR_VERSION or manifest.parameters != parameters:
         return None
@@ -88,26 +88,26 @@ def _complete_manifest(out_dir: Path, parameters: Dict[str, int]) -> Optional[Ma
 
 def _refuse_foreign(out_dir: Path) -> None:
     if out_dir.exists() and not out_dir.is_dir():
-        raise FileExistsError(f'{out_dir} is a file: name a folder for the toy data set')
+        raise FileExistsError(f'{out_dir} is a file: name a folder for the toy dataset')
     if not out_dir.exists() or not any(out_dir.iterdir()):
         return
     manifest = Manifest.read(out_dir)
     if not manifest:
-        raise FileExistsError(f'{out_dir} is not empty and no toy data set: name a new or empty folder')
+        raise FileExistsError(f'{out_dir} is not empty and not a toy dataset: name a new or empty folder')
     foreign = manifest.foreign_file(out_dir)
     if foreign:
-        raise FileExistsError(f'{out_dir} holds {foreign}, which does not belong to the toy data set that is to be '
-                              'replaced: move it away or name another folder')
+        raise FileExistsError(f'{out_dir} contains {foreign}, which is not part of the toy dataset to be replaced: '
+                              'move it away or name another folder')
 
 
 def _write_all(root: Path, parameters: Dict[str, int], num_workers: Optional[int],
                show_progress: bool) -> Dict[str, Dict[str, int]]:
-    """Writes images, annotations and manifest into an empty folder; returns the summary."""
+    """Write images, annotations and manifest into an empty folder and return the summary."""
     seed, image_size = parameters['seed'], parameters['image_size']
     jobs = [ImageJob(str(root), split, index, seed, image_size)
             for split in SPLITS for index in range(parameters[f'num_{split}'])]
     images: Dict[str, List[WrittenImage]] = {split: [] for split in SPLITS}
-    with _written(jobs, num_workers) as written:
+    with _write_images(jobs, num_workers) as written:
         for job, image in zip(jobs, track(written, 'Drawing faces', len(jobs), disable=not show_progress)):
             images[job.split].append(image)
     for split in SPLITS:
@@ -118,8 +118,8 @@ def _write_all(root: Path, parameters: Dict[str, int], num_workers: Optional[int
 
 
 @contextmanager
-def _written(jobs: Sequence[ImageJob], num_workers: Optional[int]) -> Iterator[Iterator[WrittenImage]]:
-    """Iterator over the written images, in the order of the jobs."""
+def _write_images(jobs: Sequence[ImageJob], num_workers: Optional[int]) -> Iterator[Iterator[WrittenImage]]:
+    """Write the images and iterate over them in the order of the jobs."""
     if num_workers is None:
         num_workers = 1 if len(jobs) < _SMALL_JOB else min(os.cpu_count() or 1, _MAX_WORKERS)
     if num_workers <= 1:
@@ -127,6 +127,6 @@ def _written(jobs: Sequence[ImageJob], num_workers: Optional[int]) -> Iterator[I
         return
     # Forking is not safe once PyTorch or OpenCV have started threads.
     context = multiprocessing.get_context('spawn')
-    # OpenCV's own threads would fight with the other processes.
+    # OpenCV's own threads would compete with the other processes.
     with ProcessPoolExecutor(num_workers, context, initializer=cv2.setNumThreads, initargs=(1, )) as pool:
         yield pool.map(write_image, jobs, chunksize=4)

@@ -1,4 +1,4 @@
-"""A drawn hand: it covers faces as an occluder and lies about as a distractor."""
+"""Draw a hand, used as an occluder and as a distractor."""
 from typing import Sequence
 
 import numpy as np
@@ -11,10 +11,10 @@ _FINGERS = ((-20, 0.92), (-7, 1.08), (7, 1.02), (20, 0.85))  # degrees from the 
 
 def draw_hand(painter: Painter, palm: Sequence[float], direction: float, size: float, skin: Color,
               sleeve: Color) -> None:
-    """Draws a hand with its arm.
+    """Draw a hand with its arm.
 
     Args:
-        painter (Painter): Where to draw.
+        painter (Painter): Painter to draw with.
         palm (Sequence[float]): Local center (x, y) of the palm.
         direction (float): Direction of the fingers in radians; the arm comes from the opposite side.
         size (float): Length from wrist to middle finger tip, in local units.

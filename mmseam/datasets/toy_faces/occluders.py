@@ -1,7 +1,7 @@
-"""Things that cover a face.
+"""Draw occluders.
 
-Every function takes the random generator, the face and the share of it (0..1) that should disappear, and returns one
-patch to lay over the face. The share is only aimed at: the scene measures what is really covered.
+Each function takes the random number generator, the face and the fraction of it (0..1) to cover, and returns one patch
+to paste over the face. The fraction is only a target; the scene measures the actual one.
 """
 from typing import Callable, Dict
 
@@ -17,14 +17,14 @@ _MASK_COLORS = ((226, 206, 166), (240, 240, 240), (52, 48, 48), (176, 190, 120),
 
 
 def _height_above(face: Face, share: float) -> float:
-    """Height v below which the given share of the face lies."""
+    """Compute the height v below which the given fraction of the face area is."""
     v = np.linspace(1, -1, 101)
     below = np.cumsum(face.half_width(v))
     return float(v[np.searchsorted(below, share * below[-1])])
 
 
 def medical_mask(rng: np.random.Generator, face: Face, share: float) -> Patch:
-    """A mask over mouth and nose with pleats and ear loops."""
+    """Draw a mask over mouth and nose with pleats and ear loops."""
     color = any_color(rng) if rng.random() < 0.25 else jitter(rng, _MASK_COLORS[rng.integers(len(_MASK_COLORS))])
     painter = face.painter()
     longitude = np.linspace(-74, 74, 17)
@@ -41,7 +41,7 @@ def medical_mask(rng: np.random.Generator, face: Face, share: float) -> Patch:
 
 
 def sunglasses(rng: np.random.Generator, face: Face, share: float) -> Patch:
-    """Dark glasses, or goggles where more is to be covered."""
+    """Draw sunglasses, or goggles for larger fractions."""
     painter, color = face.painter(), scaled(any_color(rng), 0.25)
     half = float(np.clip(1.05 * share, 0.14, 0.5))
     shine = scaled(color, 2.2)
@@ -62,7 +62,7 @@ def sunglasses(rng: np.random.Generator, face: Face, share: float) -> Patch:
 
 
 def scarf(rng: np.random.Generator, face: Face, share: float) -> Patch:
-    """A striped scarf pulled up over the lower face."""
+    """Draw a striped scarf over the lower face."""
     painter, color, stripe = face.painter(), any_color(rng), any_color(rng)
     side = face.style.width * rng.uniform(1.15, 1.4)
     x = np.linspace(-side, side, 15)
@@ -75,7 +75,7 @@ def scarf(rng: np.random.Generator, face: Face, share: float) -> Patch:
 
 
 def hand(rng: np.random.Generator, face: Face, share: float) -> Patch:
-    """A hand, mostly from below, mostly of the face's own color."""
+    """Draw a hand, mostly from below and with the skin color of the face."""
     direction = rng.uniform(0, 2 * np.pi) if rng.random() < 0.3 else rng.normal(-np.pi / 2, 0.7)
     size = rng.uniform(1.15, 1.5)
     reach = 1.05 - 1.35 * share
@@ -87,7 +87,7 @@ def hand(rng: np.random.Generator, face: Face, share: float) -> Patch:
 
 
 def bars(rng: np.random.Generator, face: Face, share: float) -> Patch:
-    """Parallel bars or a fence, standing before the face and a bit of its surroundings."""
+    """Draw parallel bars or a fence in front of the face and its surroundings."""
     angle = (0, 90, 45, -45)[rng.choice(4, p=(0.5, 0.25, 0.125, 0.125))] + rng.normal(0, 6)
     reach, length = rng.uniform(1.2, 2.6), rng.uniform(1.3, 2.8)
     extent = (-reach - 0.3, -length - 0.3, reach + 0.3, length + 0.3)
@@ -127,7 +127,7 @@ def _ball(painter: Painter, rng: np.random.Generator, near: float) -> None:
 
 
 def _leaves(painter: Painter, rng: np.random.Generator, near: float) -> None:
-    """A dense twig."""
+    """Draw a dense twig."""
     green = jitter(rng, (50, 120, 70), 30)
     for _ in range(26):
         x, y, radius = near + rng.uniform(0.15, 1.5), rng.uniform(-1.2, 1.2), rng.uniform(0.22, 0.42)
@@ -135,7 +135,7 @@ def _leaves(painter: Painter, rng: np.random.Generator, near: float) -> None:
 
 
 def thing(rng: np.random.Generator, face: Face, share: float) -> Patch:
-    """A book, sign, ball, balloon or twig that comes from any side."""
+    """Draw a book, sign, ball, balloon or twig from a random side."""
     direction = rng.uniform(0, 360)
     along = np.deg2rad(direction)
     radius = np.hypot(face.style.width * np.cos(along), np.sin(along))

@@ -1,6 +1,6 @@
-"""Composes an image of faces, things before them and distractors, and knows what is covered.
+"""Compose scenes of faces, occluders and distractors, with the occlusion of each face.
 
-All that makes the task easier or harder stands at the top of this module.
+The constants at the top of this module set the difficulty.
 """
 from dataclasses import dataclass
 from typing import List, Optional, Sequence, Tuple
@@ -20,7 +20,7 @@ from .placed_face import FaceRecord, PlacedFace, occlusion_class
 
 @dataclass(frozen=True)
 class Event:
-    """A kind of scene: share of the images, number of faces, and face height over the image's side."""
+    """A type of scene: its fraction of the images, number of faces, and face height relative to the image side."""
 
     name: str
     share: float
@@ -31,20 +31,20 @@ class Event:
 # ------------------------------- difficulty: change it here (and raise GENERATOR_VERSION in generate.py) -------------
 EVENTS = (Event('Portrait', 0.3, (1, 3), (0.2, 0.33)), Event('Group', 0.4, (3, 6), (0.13, 0.26)),
           Event('Crowd', 0.3, (5, 8), (0.095, 0.16)))
-EMPTY_EVENT, EMPTY_EVERY = 'No_Face', 20  # every 20th image of a split holds no face
-MIN_FACE_HEIGHT = 14  # pixels, whatever the image's side
-SMALL_BIAS = 1.0  # exponent on the uniform draw of log(height); above 1 there are more small faces than large ones
-# Shares of faces that shall end up without, with partial and with heavy occlusion, and the covered shares aimed at.
+EMPTY_EVENT, EMPTY_EVERY = 'No_Face', 20  # every 20th image of a split has no face
+MIN_FACE_HEIGHT = 14  # pixels, for any image size
+SMALL_BIAS = 1.0  # exponent of the uniform sample of log(height); values above 1 favor small faces
+# Target fractions of faces with no, partial and heavy occlusion, and the target covered fraction of each class.
 OCCLUSION_SHARES = (0.48, 0.32, 0.2)
 COVERED_BANDS = ((0.0, 0.0), (0.12, 0.37), (0.42, 0.63))
 MAX_COVERED = 0.7
-MIN_INSIDE = 0.8  # share of a face's area that must lie inside the image
+MIN_INSIDE = 0.8  # minimum fraction of a face's area inside the image
 MAX_YAW = 35.0
 ODD_POSE_SHARE, EXTREME_LIGHT_SHARE, BLUR_SHARES = 0.04, 0.05, (0.12, 0.03)
 BODY_SHARE = 0.6
-DISTRACTORS, LOOSE_OCCLUDERS = (0, 3), (0, 2)  # number in an image
+DISTRACTORS, LOOSE_OCCLUDERS = (0, 3), (0, 2)  # number per image
 NOISE = (0.0, 5.0)  # standard deviation of the sensor noise, in gray levels
-# What covers a face, by the occlusion aimed at; 'person' is another face in front.
+# Occluders by target occlusion class; 'person' is another face in front.
 PARTIAL_KINDS = ('sunglasses', 'medical_mask', 'hand', 'bars', 'thing', 'person', 'scarf')
 HEAVY_KINDS = ('medical_mask', 'scarf', 'hand', 'bars', 'thing', 'person', 'medical_mask', 'sunglasses')
 # ----------------------------------------------------------------------------------------------------------------------
@@ -57,10 +57,10 @@ class Scene:
 
     Attributes:
         image (np.ndarray): ``(size, size, 3)`` uint8 BGR.
-        event (str): Name of its kind.
+        event (str): Name of its event.
         records (list[FaceRecord]): Annotations.
-        faces (list[PlacedFace]): The faces behind the annotations, in the same order.
-        layers (list[Patch]): Everything laid over the background, back to front.
+        faces (list[PlacedFace]): The annotated faces, in the same order.
+        layers (list[Patch]): Layers above the background, back to front.
     """
 
     image: np.ndarray
@@ -71,10 +71,12 @@ class Scene:
 
 
 class SceneBuilder:
-    """Puts faces and things one before the other, each only if it leaves every earlier face as it should be.
+    """Builder of a scene, layer by layer.
+
+    A layer is only added if it keeps the occlusion class of all earlier faces.
 
     Args:
-        rng (np.random.Generator): Source of all randomness.
+        rng (np.random.Generator): Random number generator.
         image_size (int): Side of the image in pixels.
     """
 
@@ -85,25 +87,25 @@ class SceneBuilder:
         self.faces: List[PlacedFace] = []
 
     def add_distractors(self) -> None:
-        """Puts things that are no faces onto the background."""
+        """Add distractors to the background."""
         for _ in range(self.rng.integers(DISTRACTORS[0], DISTRACTORS[1] + 1)):
-            self.layers.append(draw_distractor(self.rng, self._phantom()))
+            self.layers.append(draw_distractor(self.rng, self._undrawn_face()))
 
     def add_faces(self, event: Event) -> None:
-        """Places the faces of an event, small ones behind large ones, and covers them."""
+        """Add the faces of an event, small ones behind large ones, and occlude them."""
         count = self.rng.integers(event.faces[0], event.faces[1] + 1)
         for height in sorted(self._height(event.height) for _ in range(count)):
-            # One that came in front of an earlier face counts, too.
+            # Faces added as occluders count too
             if len(self.faces) < count:
-                self._place_anywhere(height)
+                self._add_face(height)
 
     def add_loose_occluders(self) -> None:
-        """Things that cover no face: seeing one must not mean that a face is there."""
+        """Add occluders that occlude no face, so that an occluder does not imply a face."""
         for _ in range(self.rng.integers(LOOSE_OCCLUDERS[0], LOOSE_OCCLUDERS[1] + 1)):
             kind = ('hand', 'bars', 'thing')[self.rng.integers(3)]
-            patch = OCCLUDERS[kind](self.rng, self._phantom(), self.rng.uniform(0.2, 0.6))
-            if self._harmless([patch]):
-                self._lay([patch])
+            patch = OCCLUDERS[kind](self.rng, self._undrawn_face(), self.rng.uniform(0.2, 0.6))
+            if self._keeps_occlusion([patch]):
+                self._add_layers([patch])
 
     def _height(self, limits: Sequence[float]) -> float:
         low, high = (max(share * self.image_size, MIN_FACE_HEIGHT) for share in limits)
@@ -112,16 +114,16 @@ class SceneBuilder:
     def _style(self) -> FaceStyle:
         return sample_style(self.rng, MAX_YAW, ODD_POSE_SHARE, EXTREME_LIGHT_SHARE, BLUR_SHARES)
 
-    def _phantom(self) -> Face:
-        """A face that is not drawn itself."""
+    def _undrawn_face(self) -> Face:
+        """Sample a face that only determines the appearance of another object."""
         return Face(self._style(), self.rng.uniform(0, self.image_size, 2), self._height((0.06, 0.35)), self.image_size)
 
-    def _place_anywhere(self, height: float) -> None:
+    def _add_face(self, height: float) -> None:
         style, body = self._style(), self.rng.random() < BODY_SHARE
         for _ in range(_PLACE_TRIES):
             face = Face(style, self.rng.uniform(0, self.image_size, 2), height, self.image_size)
             patches = self._person(face, body) if self._inside(face) else None
-            if patches and self._harmless(patches):
+            if patches and self._keeps_occlusion(patches):
                 placed = self._add_person(face, patches)
                 self._cover(placed, int(self.rng.choice(3, p=OCCLUSION_SHARES)))
                 return
@@ -133,22 +135,22 @@ class SceneBuilder:
         return face.mask.values.sum() >= MIN_INSIDE * face.area()
 
     def _person(self, face: Face, body: bool) -> List[Patch]:
-        """Layers of a person, the head last."""
+        """Draw the layers of a person, the head last."""
         return [draw_body(self.rng, face), face.draw()] if body else [face.draw()]
 
     def _add_person(self, face: Face, patches: Sequence[Patch]) -> PlacedFace:
-        self._lay(patches)
+        self._add_layers(patches)
         placed = PlacedFace(face, len(self.layers) - 1)
         self.faces.append(placed)
         return placed
 
-    def _lay(self, patches: Sequence[Patch]) -> None:
+    def _add_layers(self, patches: Sequence[Patch]) -> None:
         self.layers.extend(patches)
         for face in self.faces:
             face.cover(patches)
 
-    def _harmless(self, patches: Sequence[Patch], owner: Optional[PlacedFace] = None) -> bool:
-        """Whether no face but the owner changes its occlusion class or is covered too far."""
+    def _keeps_occlusion(self, patches: Sequence[Patch], owner: Optional[PlacedFace] = None) -> bool:
+        """Whether all faces but the owner keep their occlusion class and stay below ``MAX_COVERED``."""
         for face in self.faces:
             covered = face.covered(patches)
             changed = occlusion_class(covered) != occlusion_class(face.covered())
@@ -157,7 +159,7 @@ class SceneBuilder:
         return True
 
     def _cover(self, placed: PlacedFace, target: int) -> None:
-        """Lays occluders over a face until its covered share lies in the band of the target class."""
+        """Add occluders to a face until its covered fraction is within the band of the target class."""
         low, high = COVERED_BANDS[target]
         kinds = (PARTIAL_KINDS, HEAVY_KINDS)[target - 1]
         for _ in range(_COVER_TRIES):
@@ -166,7 +168,7 @@ class SceneBuilder:
             self._try_occluder(placed, kinds[self.rng.integers(len(kinds))], low, high)
 
     def _try_occluder(self, placed: PlacedFace, kind: str, low: float, high: float) -> None:
-        # What earlier occluders hide already need not be hidden again.
+        # The total counts, including earlier occluders
         share = self.rng.uniform(low, high)
         person = None
         if kind == 'person':
@@ -175,29 +177,29 @@ class SceneBuilder:
         else:
             patches = [OCCLUDERS[kind](self.rng, placed.face, share)]
         covered = placed.covered(patches)
-        # Too little is kept now and then, so that two things cover a face together.
+        # Sometimes keep an occluder that covers too little, so that two occluders cover a face together
         enough = covered >= low or (person is None and self.rng.random() < 0.25)
-        if enough and covered <= high and self._harmless(patches, placed):
+        if enough and covered <= high and self._keeps_occlusion(patches, placed):
             if person is None:
-                self._lay(patches)
+                self._add_layers(patches)
             else:
                 self._add_person(person, patches)
 
     def _neighbor(self, face: Face, share: float) -> Face:
-        """A face in front of another one that hides about the given share of it."""
+        """Sample a face in front of another one that covers about the given fraction of it."""
         style = self._style()
         height = max(face.height * self.rng.uniform(0.8, 1.4), MIN_FACE_HEIGHT)
-        angle = self.rng.uniform(-0.3, np.pi + 0.3)  # beside or below: who is nearer is rarely higher up
+        angle = self.rng.uniform(-0.3, np.pi + 0.3)  # beside or below: nearer people are rarely higher in the image
         direction = np.array([np.cos(angle), np.sin(angle)])
         distance = height * 0.55 * np.hypot(style.width * direction[0], direction[1])
         distance += (1 - 2 * share) * face.unit * np.hypot(face.style.width * direction[0], direction[1])
         return Face(style, face.center + distance * direction, height, self.image_size)
 
     def finish(self, event: str) -> Scene:
-        """Draws everything.
+        """Render the scene.
 
         Args:
-            event (str): Name of the kind of scene.
+            event (str): Name of the event.
         """
         image = draw_background(self.rng, self.image_size)
         for layer in self.layers:
@@ -211,15 +213,15 @@ class SceneBuilder:
 
 
 def render_scene(rng: np.random.Generator, image_size: int = 256, empty: bool = False) -> Scene:
-    """Draws a random scene.
+    """Render a random scene.
 
     Args:
-        rng (np.random.Generator): Source of all randomness.
-        image_size (int): Side in pixels. Defaults to 256.
-        empty (bool): Whether the scene shall hold no face, but distractors and things. Defaults to False.
+        rng (np.random.Generator): Random number generator.
+        image_size (int): Side of the image in pixels. Defaults to 256.
+        empty (bool): Whether to render distractors and occluders only, without faces. Defaults to False.
 
     Returns:
-        Scene: Image, annotations, and the layers they follow from.
+        Scene: Image, annotations and layers.
     """
     builder = SceneBuilder(rng, image_size)
     event = EVENTS[rng.choice(len(EVENTS), p=[event.share for event in EVENTS])]

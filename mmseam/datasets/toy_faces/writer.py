@@ -1,4 +1,4 @@
-"""Writes drawn scenes in the layout of WIDER FACE."""
+"""Write rendered scenes in the layout of WIDER FACE."""
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +17,14 @@ _JPEG_QUALITY = (82, 96)
 
 @dataclass(frozen=True)
 class ImageJob:
-    """One image to draw: what it is called and looks like depends on nothing else.
+    """One image to render; these fields fully determine its name and content.
 
     Args:
-        root (str): Folder of the data set.
+        root (str): Folder of the dataset.
         split (str): 'train' or 'val'.
-        index (int): Number of the image in its split.
-        seed (int): Seed of the data set.
-        image_size (int): Side in pixels.
+        index (int): Index of the image in its split.
+        seed (int): Seed of the dataset.
+        image_size (int): Side of the image in pixels.
     """
 
     root: str
@@ -36,7 +36,7 @@ class ImageJob:
 
 @dataclass(frozen=True)
 class WrittenImage:
-    """An image on disk: number of its event, its number in the split, name as in the split file, and its faces."""
+    """An image on disk: event index, index in the split, name in the split file, and faces."""
 
     event: int
     index: int
@@ -45,9 +45,9 @@ class WrittenImage:
 
 
 def write_image(job: ImageJob) -> WrittenImage:
-    """Draws one image and writes it as JPEG.
+    """Render one image and write it as JPEG.
 
-    Every image has a random generator of its own, so it is the same whatever the number of images and processes.
+    Each image has its own random number generator, so it does not depend on the number of images or processes.
     """
     rng = np.random.default_rng([job.seed, SPLITS.index(job.split), job.index])
     scene = render_scene(rng, job.image_size, empty=job.index % EMPTY_EVERY == EMPTY_EVERY // 5)
@@ -61,11 +61,11 @@ def write_image(job: ImageJob) -> WrittenImage:
 
 
 def write_split(root: Path, split: str, images: Sequence[WrittenImage]) -> None:
-    """Writes the annotations of a split, ordered by event like the official files.
+    """Write the annotations of a split, ordered by event like the official files.
 
-    ``wider_face_split/wider_face_<split>_bbx_gt.txt`` holds per image its name, the number of faces, and a line
-    ``x y w h blur expression illumination invalid occlusion pose`` per face, or one of zeros where there is none.
-    ``wider_face_split/toy_covered_fraction_<split>.json`` maps every name to the covered shares in the same order.
+    ``wider_face_split/wider_face_<split>_bbx_gt.txt`` lists for each image its name, the number of faces, and a line
+    ``x y w h blur expression illumination invalid occlusion pose`` per face, or a line of zeros without faces.
+    ``wider_face_split/toy_covered_fraction_<split>.json`` maps each name to the covered fractions in the same order.
     """
     folder = root / 'wider_face_split'
     folder.mkdir(exist_ok=True)
@@ -82,13 +82,13 @@ def write_split(root: Path, split: str, images: Sequence[WrittenImage]) -> None:
 def _annotation_lines(image: WrittenImage) -> List[str]:
     rows = [(*face.box, face.blur, face.expression, face.illumination, 0, face.occlusion, face.pose)
             for face in image.records]
-    # The blank at the end of a face's line stands in the official files, too.
+    # The official files also have a trailing space.
     lines = [''.join(f'{value} ' for value in row) for row in rows or [(0, ) * 10]]
     return [image.name, str(len(rows)), *lines]
 
 
 def summarize(images: Sequence[WrittenImage]) -> Dict[str, int]:
-    """Numbers of images, of images without faces, of faces, and of faces without, with partial and heavy occlusion."""
+    """Count images, images without faces, faces, and faces with no, partial and heavy occlusion."""
     occlusion = [record.occlusion for image in images for record in image.records]
     return dict(images=len(images), images_without_faces=sum(not image.records for image in images),
                 faces=len(occlusion), occlusion_none=occlusion.count(0), occlusion_partial=occlusion.count(1),

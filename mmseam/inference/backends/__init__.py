@@ -1,4 +1,4 @@
-"""Backends: PyTorch from a checkpoint, and the libraries that run exported files, all through one interface."""
+"""Backends with a common interface: PyTorch for checkpoints, and the libraries that run exported files."""
 import logging
 from functools import lru_cache
 from pathlib import Path
@@ -32,35 +32,35 @@ def is_exported(path: Union[str, Path]) -> bool:
 
 @lru_cache(maxsize=None)
 def _warn_of_program(path: Path) -> None:
-    """Say once per file that loading it is running it."""
+    """Warn once per file that loading it runs code."""
     print_log(f'{path} is a program of PyTorch, which can do whatever its author wanted: load such files only from '
               'sources that you trust, and take ONNX files from others', logger='current', level=logging.WARNING)
 
 
 def load_backend(path: Union[str, Path], device: Any = None, num_threads: Optional[int] = None,
                  rect: bool = True) -> ExportedBackend:
-    """Load an exported model; its suffix selects the library that runs it.
+    """Load an exported model with the library for its suffix.
 
     Args:
-        path (str or Path): An ``.onnx``, ``.torchscript``, ``.pt2`` or ``.xml`` (OpenVINO) file, as
-            ``tools/deployment/export.py`` writes them. TorchScript and ``.pt2`` files are programs: load them only
-            from sources that you trust (docs/security.md).
-        device (str or torch.device, optional): Where to run it. Defaults to the CPU.
-        num_threads (int, optional): Threads of one run on the CPU. Defaults to the physical cores that the process
-            may use, or PyTorch's own number for its two kinds of files.
+        path (str or Path): An ``.onnx``, ``.torchscript``, ``.pt2`` or ``.xml`` (OpenVINO) file written by
+            ``tools/deployment/export.py``. TorchScript and ``.pt2`` files are programs: load them only from sources
+            that you trust (docs/security.md).
+        device (str or torch.device, optional): Device to run on. Defaults to None: the CPU.
+        num_threads (int, optional): Number of CPU threads per run. Defaults to None: the number of physical cores
+            available to the process, or PyTorch's own setting for its two formats.
         rect (bool): See :class:`~mmseam.inference.preprocessing.ImagePreprocessor`. Defaults to True.
 
     Returns:
         ExportedBackend: The model.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        ImportError: The library that runs such files is missing.
+        FileNotFoundError: The file does not exist.
+        ImportError: The library for this format is not installed.
         ExportedModelError: The suffix is unknown, or the file is damaged or lacks mmseam's metadata.
     """
     path = Path(path)
     if not is_exported(path):
-        raise ExportedModelError(f'{path} is no exported model: their suffixes are {", ".join(_BACKENDS)}')
+        raise ExportedModelError(f'{path} is not an exported model; their suffixes are {", ".join(_BACKENDS)}')
     if not path.is_file():
         raise FileNotFoundError(f'there is no exported model {path}')
     backend = _BACKENDS[path.suffix.lower()]
@@ -70,6 +70,6 @@ def load_backend(path: Union[str, Path], device: Any = None, num_threads: Option
         return backend(path, device, num_threads, rect)
     except (ExportedModelError, ImportError):
         raise
-    except Exception as error:  # each library has its own errors for damaged files
+    except Exception as error:  # each library raises its own errors for damaged files
         raise ExportedModelError(f'{path} cannot be loaded by {backend.library} ({type(error).__name__}: {error}); '
                                  'export it again') from error

@@ -1,4 +1,4 @@
-"""The interface of all backends: what runs a trained detector on batches of images."""
+"""Interface of the backends, which run a trained detector on batches of images."""
 from abc import ABC, abstractmethod
 from typing import Any, Callable, List, NamedTuple, Sequence, Tuple
 
@@ -22,12 +22,12 @@ class Detections(NamedTuple):
 
 
 class Backend(ABC):
-    """A detector that is ready to run.
+    """Base class of the backends.
 
     Args:
         classes (Sequence[str]): Names of the classes, by label.
-        device (torch.device): Where it runs.
-        preprocessor (ImagePreprocessor): Turns images into the network's input.
+        device (torch.device): Device of the network.
+        preprocessor (ImagePreprocessor): Converts images to the network input.
         cores (int): Processor cores that concurrent calls of :meth:`parallel_forward`'s function and :meth:`select`
             may use. Defaults to 1: the backend is not thread-safe.
     """
@@ -41,7 +41,7 @@ class Backend(ABC):
 
     @abstractmethod
     def forward(self, batch: ImageBatch) -> Any:
-        """Run the network; the result goes to :meth:`select`."""
+        """Run the network; pass the result to :meth:`select`."""
 
     def parallel_forward(self, workers: int) -> Callable[[ImageBatch], Any]:
         """Return a :meth:`forward` for concurrent threads, at most :attr:`cores`, each on its share of the cores."""

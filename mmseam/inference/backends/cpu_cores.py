@@ -1,4 +1,4 @@
-"""How many threads are worth starting."""
+"""Count the available CPU cores."""
 import os
 from pathlib import Path
 
@@ -6,11 +6,11 @@ _SIBLINGS = '/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list'
 
 
 def available_cores() -> int:
-    """Count the physical cores that this process may use.
+    """Count the physical cores available to this process.
 
     Returns:
-        int: Cores within the process's affinity mask; two hardware threads of one core count once, as they share its
-        arithmetic units. Where the system does not tell, its number of processors.
+        int: Cores in the affinity mask of the process; hardware threads of one core count once, because they share
+        its arithmetic units. If the system does not report this, the number of processors.
     """
     if not hasattr(os, 'sched_getaffinity'):
         return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""What all backends that run exported files have in common."""
+"""Common base of the backends that run exported files."""
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
@@ -17,28 +17,28 @@ Outputs = Tuple[np.ndarray, np.ndarray]
 
 
 class ExportedModelError(ValueError):
-    """An exported file that cannot be used, or not with these images; the message says what to do."""
+    """The exported file cannot be used, or not with these inputs."""
 
 
 class ExportedBackend(Backend):
-    """An exported file that is ready to run.
+    """Backend of an exported file.
 
     Args:
         path (str or Path): The exported file.
-        device (str or torch.device, optional): Where to run it: 'cpu', 'cuda' or 'cuda:1'. Defaults to the CPU.
-        num_threads (int, optional): Threads of one run on the CPU. Defaults to None, the library's sensible number.
-        rect (bool): See :class:`ImagePreprocessor`; models of a fixed size ignore it. Defaults to True.
+        device (str or torch.device, optional): Device to run on: 'cpu', 'cuda' or 'cuda:1'. Defaults to None: the CPU.
+        num_threads (int, optional): Number of CPU threads per run. Defaults to None: chosen by the backend.
+        rect (bool): See :class:`ImagePreprocessor`; ignored by models with a fixed size. Defaults to True.
 
     Attributes:
-        metadata (ModelMetadata): What the file says about itself.
+        metadata (ModelMetadata): Metadata stored in the file.
 
     Raises:
-        ImportError: The library that runs such files is missing.
+        ImportError: The library for this format is not installed.
         ExportedModelError: The library cannot load the file, or the file lacks mmseam's metadata.
     """
 
     cores = 1
-    library = ''  # the package that runs such files
+    library = ''  # package that runs the format
 
     def __init__(self, path: Union[str, Path], device: Any = None, num_threads: Optional[int] = None,
                  rect: bool = True) -> None:
@@ -51,13 +51,13 @@ class ExportedBackend(Backend):
         self._parallel: Dict[int, ExportedBackend] = {}
 
     def forward(self, batch: ImageBatch) -> Any:
-        """Run the network, and NMS where the file holds it; the result goes to :meth:`select`."""
+        """Run the network, and NMS if the file includes it; pass the result to :meth:`select`."""
         return self.detect(batch.inputs) if self.metadata.has_nms else self(batch.inputs)
 
     def parallel_forward(self, workers: int) -> Callable[[ImageBatch], Any]:
-        """Return a :meth:`forward` for this many concurrent threads, each on its share of cores.
+        """Return a :meth:`forward` for this number of concurrent threads, each on its share of the cores.
 
-        A session's number of threads cannot change, so the file is loaded a second time at the first call.
+        The number of threads of a session is fixed, so the first call loads the file again.
         """
         threads = max(self.cores // workers, 1)
         if threads not in self._parallel:
@@ -76,18 +76,18 @@ class ExportedBackend(Backend):
         """Run the network without selecting detections.
 
         Args:
-            images (np.ndarray): float32 (B, 3, H, W), channels in the model's order, normalized by its mean and std.
-                A static model, which takes one image at a time, is run once for each.
+            images (np.ndarray): float32 (B, 3, H, W) in the model's channel order, normalized by its mean and std.
+                A static model has batch size 1 and is run once per image.
 
         Returns:
             tuple: Boxes x1, y1, x2, y2 in pixels of the input, float32 (B, N, 4), and scores in [0, 1], float32
             (B, N, num_classes).
 
         Raises:
-            ExportedModelError: The images have another size than the model takes, or NMS is part of the model.
+            ExportedModelError: The image size does not fit the model, or the model includes NMS.
         """
         if self.metadata.has_nms:
-            raise ExportedModelError(f'{self.path} holds NMS and gives final detections only: use detect()')
+            raise ExportedModelError(f'{self.path} includes NMS and returns final detections only: use detect()')
         boxes, scores = zip(*map(self._checked_run, self._batches(images)))
         return (boxes[0], scores[0]) if len(boxes) == 1 else (np.concatenate(boxes), np.concatenate(scores))
 
@@ -96,22 +96,22 @@ class ExportedBackend(Backend):
 
         Args:
             images (np.ndarray): As for a call.
-            test_cfg (Mapping[str, Any], optional): Settings of MMYOLO's post-processing (``score_thr``, ``nms``,
-                ``nms_pre``, ``max_per_img``, ``multi_label``). Defaults to those in the file.
+            test_cfg (Mapping[str, Any], optional): MMYOLO's post-processing settings (``score_thr``, ``nms``,
+                ``nms_pre``, ``max_per_img``, ``multi_label``). Defaults to None: those in the file.
 
         Returns:
-            list[np.ndarray]: For each image float32 (K, 6): x1, y1, x2, y2 in pixels of the input, score, label; best
-            score first.
+            list[np.ndarray]: For each image float32 (K, 6): x1, y1, x2, y2 in pixels of the input, score, label; sorted
+            by descending score.
 
         Raises:
-            ExportedModelError: The images have another size than the model takes, or NMS is part of the model and has
-                other settings than ``test_cfg``.
+            ExportedModelError: The image size does not fit the model, or the model includes NMS with settings other
+                than ``test_cfg``.
         """
         if not self.metadata.has_nms:
             return self.select_rows(*self(images), test_cfg)
         if test_cfg is not None and test_cfg != self.metadata.test_cfg:
-            raise ExportedModelError(f'{self.path} holds NMS with the settings {self.metadata.test_cfg}, which cannot '
-                                     'be changed; export the model without NMS')
+            raise ExportedModelError(f'{self.path} includes NMS with the settings {self.metadata.test_cfg}, which '
+                                     'cannot be changed; export the model without NMS')
         found = []
         for batch in self._batches(images):
             detections, image_ids = self._checked_run(batch)
@@ -128,10 +128,10 @@ class ExportedBackend(Backend):
             test_cfg (Mapping[str, Any], optional): As for :meth:`detect`.
 
         Returns:
-            list[np.ndarray]: As of :meth:`detect`.
+            list[np.ndarray]: As for :meth:`detect`.
         """
         test_cfg = self.metadata.test_cfg if test_cfg is None else test_cfg
-        # Leaves a few hundred of many thousand rows to PyTorch, whose threads would compete with the library's.
+        # Passes a few hundred of many thousand rows to PyTorch, whose threads would compete with the library's.
         passing = scores.max(2) > test_cfg.get('score_thr', -1)
         found = [select_detections(torch.from_numpy(image_boxes[kept]), torch.from_numpy(image_scores[kept]), test_cfg)
                  for image_boxes, image_scores, kept in zip(boxes, scores, passing)]
@@ -139,16 +139,16 @@ class ExportedBackend(Backend):
 
     @abstractmethod
     def _load(self) -> Mapping[str, str]:
-        """Open the file with the library; returns the texts of its metadata."""
+        """Open the file with the library and return its metadata strings."""
 
     @abstractmethod
     def _run(self, images: np.ndarray) -> Outputs:
-        """Run the model once; returns its two outputs."""
+        """Run the model once and return its two outputs."""
 
     def _checked_run(self, images: np.ndarray) -> Outputs:
         try:
             first, second = self._run(images)
-        except Exception as error:  # each library has its own errors
+        except Exception as error:  # each library raises its own errors
             raise ExportedModelError(f'{self.path}: {self.library} cannot run it ({type(error).__name__}: {error})'
                                      ) from error
         is_right = self._are_detections if self.metadata.has_nms else self._are_boxes_and_scores
@@ -177,7 +177,7 @@ class ExportedBackend(Backend):
             raise ExportedModelError(f'{self.path}: {error}') from None
 
     def _batches(self, images: np.ndarray) -> Iterator[np.ndarray]:
-        """The images in the portions that the model takes."""
+        """Split the images into batches of the size that the model supports."""
         self._check(images)
         if self.metadata.dynamic or len(images) == 1:
             yield images
@@ -198,17 +198,17 @@ class ExportedBackend(Backend):
 
 
 def _preprocessor(metadata: ModelMetadata, rect: bool) -> ImagePreprocessor:
-    """Resize, pad and normalize as the metadata say."""
+    """Create the preprocessor described by the metadata."""
     normalization = Normalization(metadata.mean, metadata.std, metadata.to_rgb)
     return ImagePreprocessor(_transforms(metadata), normalization, max(metadata.strides), rect and metadata.dynamic)
 
 
 def _transforms(metadata: ModelMetadata) -> list:
-    """Resizing of the shipped test pipelines."""
+    """Create the resizing transforms of the shipped test pipelines."""
     scale = metadata.input_size[::-1]
-    # Enlarges too; the letterbox then only pads.
+    # This also enlarges; the letterbox then only pads
     resize = [YOLOv5KeepRatioResize(scale)] if metadata.allow_scale_up else []
-    # Of a bare float, mmcv would color the first channel only.
+    # With a single float, mmcv would fill the first channel only
     color = (metadata.pad_value, ) * 3
     return [*resize, LetterResize(scale, pad_val=dict(img=color), allow_scale_up=False)]
 

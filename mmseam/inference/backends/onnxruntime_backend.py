@@ -1,4 +1,4 @@
-"""ONNX files, run by onnxruntime."""
+"""Run ONNX files with onnxruntime."""
 import warnings
 from typing import List, Mapping
 
@@ -11,10 +11,10 @@ from .exported import ExportedBackend, Outputs
 
 
 class OnnxRuntimeBackend(ExportedBackend):
-    """An ONNX model in a session of onnxruntime; the arguments are those of :class:`ExportedBackend`.
+    """Backend of ONNX models; see :class:`ExportedBackend` for the arguments.
 
-    Without ``num_threads`` it takes the physical cores that the process may use. A CUDA device needs onnxruntime-gpu;
-    without it the model runs on the CPU, and a warning says so.
+    Without ``num_threads`` it uses all physical cores available to the process. A CUDA device needs onnxruntime-gpu;
+    without it the model runs on the CPU with a warning.
     """
 
     library = 'onnxruntime'
@@ -25,7 +25,7 @@ class OnnxRuntimeBackend(ExportedBackend):
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.intra_op_num_threads = self.num_threads or available_cores()
         self.cores = 1 if self.device.type == 'cuda' else options.intra_op_num_threads
-        # Idle threads that wait for the next run in a loop would slow down what comes between: decoding, resizing, NMS.
+        # Threads that spin between runs would slow down decoding, resizing and NMS
         options.add_session_config_entry('session.force_spinning_stop', '1')
         providers = self._providers(onnxruntime.get_available_providers())
         self.session = onnxruntime.InferenceSession(str(self.path), options, providers=providers)
@@ -39,8 +39,8 @@ class OnnxRuntimeBackend(ExportedBackend):
         if self.device.type != 'cuda':
             return ['CPUExecutionProvider']
         if 'CUDAExecutionProvider' not in available:
-            warnings.warn(f'{self.path} runs on the CPU: this onnxruntime has no CUDA; install onnxruntime-gpu in its '
-                          'place', stacklevel=2)
+            warnings.warn(f'{self.path} runs on the CPU: this onnxruntime has no CUDA; install onnxruntime-gpu '
+                          'instead', stacklevel=2)
             return ['CPUExecutionProvider']
         device_id = self.device.index or 0
         return [('CUDAExecutionProvider', dict(device_id=device_id)), 'CPUExecutionProvider']

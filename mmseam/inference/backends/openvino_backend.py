@@ -1,4 +1,4 @@
-"""OpenVINO models."""
+"""Run OpenVINO models."""
 import warnings
 from typing import Mapping
 
@@ -11,9 +11,9 @@ from .exported import ExportedBackend, Outputs
 
 
 class OpenVINOBackend(ExportedBackend):
-    """An OpenVINO model (``.xml`` with its ``.bin``) on the CPU; the arguments are those of :class:`ExportedBackend`.
+    """Backend of OpenVINO models (``.xml`` with ``.bin``) on the CPU; see :class:`ExportedBackend` for the arguments.
 
-    It computes in float32 on processors too for which OpenVINO would choose bfloat16, which moves scores by percents.
+    It always computes in float32: the bfloat16 that OpenVINO prefers on some processors changes scores by percents.
     """
 
     library = 'openvino'
@@ -21,7 +21,7 @@ class OpenVINOBackend(ExportedBackend):
     def _load(self) -> Mapping[str, str]:
         openvino = require_package('openvino')
         if self.device.type != 'cpu':
-            warnings.warn(f'{self.path} runs on the CPU: OpenVINO does not know the device {self.device}', stacklevel=2)
+            warnings.warn(f'{self.path} runs on the CPU: OpenVINO has no device {self.device}', stacklevel=2)
         core = openvino.Core()
         model = core.read_model(self.path)
         self.compiled = core.compile_model(model, 'CPU', {

@@ -1,7 +1,7 @@
-"""Exported files that PyTorch itself runs: TorchScript and torch.export.
+"""Run exported files with PyTorch: TorchScript and torch.export.
 
-Such a file is a program, and PyTorch does not confine it: loading one is as running a script of its author. Take ONNX
-files from people that you do not know.
+These files are programs, which PyTorch does not sandbox: loading one is like running a script of its author. From
+unknown sources, use ONNX files.
 """
 import dataclasses
 import zipfile
@@ -16,9 +16,9 @@ from .exported import ExportedBackend, ExportedModelError, Outputs
 
 
 class TorchBackend(ExportedBackend):
-    """A program that PyTorch itself runs; the arguments are those of :class:`ExportedBackend`.
+    """Base of the PyTorch backends; see :class:`ExportedBackend` for the arguments.
 
-    ``num_threads`` holds for all of PyTorch in this process; without it nothing is changed.
+    ``num_threads`` applies to all of PyTorch in this process; None changes nothing.
     """
 
     library = 'torch'
@@ -26,15 +26,15 @@ class TorchBackend(ExportedBackend):
     def _load(self) -> Mapping[str, str]:
         if self.num_threads is not None:
             torch.set_num_threads(self.num_threads)
-        if not zipfile.is_zipfile(self.path):  # PyTorch would log a page before its own error
-            raise ExportedModelError(f'{self.path} is damaged: it is no whole archive; export it again')
+        if not zipfile.is_zipfile(self.path):  # PyTorch would log a full page before raising
+            raise ExportedModelError(f'{self.path} is damaged: it is not a complete archive; export it again')
         texts = {field.name: '' for field in dataclasses.fields(ModelMetadata)}
         self.module = self._open(texts)
         return {name: text for name, text in texts.items() if text}
 
     @abstractmethod
     def _open(self, extra_files: Dict[str, str]) -> Callable:
-        """Load the module onto the device, and the archive's extra files of these names into the dict."""
+        """Load the module onto the device, and fill the dict with the archive's extra files of these names."""
 
     def _run(self, images: np.ndarray) -> Outputs:
         with torch.inference_mode():
@@ -43,18 +43,18 @@ class TorchBackend(ExportedBackend):
 
 
 class TorchScriptBackend(TorchBackend):
-    """A TorchScript archive; the arguments are those of :class:`TorchBackend`."""
+    """Backend of TorchScript archives; see :class:`TorchBackend` for the arguments."""
 
     def _open(self, extra_files: Dict[str, str]) -> Callable:
         return torch.jit.load(str(self.path), map_location=self.device, _extra_files=extra_files).eval()
 
 
 class TorchExportBackend(TorchBackend):
-    """A ``.pt2`` archive of ``torch.export.save``; the arguments are those of :class:`TorchBackend`."""
+    """Backend of ``.pt2`` archives of ``torch.export.save``; see :class:`TorchBackend` for the arguments."""
 
     def _open(self, extra_files: Dict[str, str]) -> Callable:
         program = torch.export.load(str(self.path), extra_files=extra_files)
         if self.device.type != 'cpu':
-            from torch.export.passes import move_to_device_pass  # PyTorch 2.7 and newer have it
+            from torch.export.passes import move_to_device_pass  # requires PyTorch 2.7 or newer
             program = move_to_device_pass(program, self.device)
         return program.module()
