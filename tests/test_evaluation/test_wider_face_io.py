@@ -306,3 +306,72 @@ def test_official_text_and_mat_files_agree(test_data):
     for name, share in (('easy', .98), ('medium', .98), ('hard', .97)):
         derived, official = text.subsets[f'derived_{name}'][rows], mat.subsets[name]
         assert not (derived & ~official).any() and derived.sum() > share * official.sum()
+
+
+ROWS = b'b\n1\n1 2 3 4 0.5\n'
+
+
+def _archive(path, name, content=ROWS, kind=tarfile.REGTYPE):
+    """An archive with one member, which in a zip is stored with the kind in its attributes."""
+    if path.suffix == '.zip':
+        info = zipfile.ZipInfo(name)
+        info.external_attr = (0o120777 if kind == tarfile.SYMTYPE else 0o100644) << 16
+        with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(info, content, zipfile.ZIP_DEFLATED)
+        return path
+    with tarfile.open(path, 'w:xz') as archive:
+        member = tarfile.TarInfo(name)
+        member.type, member.linkname = kind, '/etc/passwd'
+        member.size = len(content) if kind == tarfile.REGTYPE else 0
+        archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+@pytest.mark.parametrize('suffix', ['.zip', '.tar.xz'])
+@pytest.mark.parametrize(('name', 'content', 'kind', 'message'), [
+    ('a/b.txt', b'0' * (9 << 20), tarfile.REGTYPE, 'has 9,437,184 bytes, the results of one image at most'),
+    ('a/b.txt', ROWS, tarfile.SYMTYPE, 'is a link or a device'),
+    ('a/../../b.txt', ROWS, tarfile.REGTYPE, 'lies outside the archive'),
+    ('/a/b.txt', ROWS, tarfile.REGTYPE, 'lies outside the archive'),
+])
+def test_member_of_an_archive_is_refused_by_name(tmp_path, suffix, name, content, kind, message):
+    path = _archive(tmp_path / f'r{suffix}', name, content, kind)
+    with pytest.raises(ResultsFormatError) as error:
+        read_detections(path)
+    assert str(error.value).startswith(f'{path}/{name} {message}')
+
+
+@pytest.mark.parametrize('kind', [tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
+def test_links_and_devices_in_a_tar_are_refused(tmp_path, kind):
+    with pytest.raises(ResultsFormatError, match='a/b.txt is a link or a device'):
+        read_detections(_archive(tmp_path / 'r.tar', 'a/b.txt', kind=kind))
+
+
+def test_encrypted_zip_is_named(tmp_path):
+    path = _archive(tmp_path / 'r.zip', 'a/b.txt')
+    data = bytearray(path.read_bytes())
+    for header, flags in ((b'PK\x03\x04', 6), (b'PK\x01\x02', 8)):
+        data[data.index(header) + flags] |= 1
+    path.write_bytes(data)
+    with pytest.raises(ResultsFormatError, match='a/b.txt is encrypted'):
+        read_detections(path)
+
+
+@pytest.mark.parametrize('suffix', ['.zip', '.tar.xz'])
+def test_archive_that_expands_without_end_is_refused(tmp_path, suffix, monkeypatch):
+    """The limit of all members together, lowered: many members that are small enough each."""
+    module = 'mmseam.evaluation.functional.wider_face.result_folder.'
+    monkeypatch.setattr(f'{module}_MAX_TOTAL', 5 * len(ROWS))
+    files = {f'a/{number}.txt': ROWS for number in range(6)}
+    if suffix == '.zip':
+        with zipfile.ZipFile(tmp_path / 'r.zip', 'w') as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+    else:
+        write_tar(tmp_path / f'r{suffix}', files, 'w:xz')
+    with pytest.raises(ResultsFormatError, match='a/5.txt is too much: up to it there are 96 bytes, of at most 80'):
+        read_detections(tmp_path / f'r{suffix}')
+    monkeypatch.setattr(f'{module}_MAX_TOTAL', 6 * len(ROWS))
+    monkeypatch.setattr(f'{module}_MAX_BOXES', 5)
+    with pytest.raises(ResultsFormatError, match='a/5.txt: more than 5 boxes'):
+        read_detections(tmp_path / f'r{suffix}')

@@ -1,6 +1,7 @@
 """Result files of WIDER FACE, one per image: name, count, and rows of left, top, width, height, score."""
 import lzma
 import os
+import stat
 import struct
 import tarfile
 import warnings
@@ -16,6 +17,8 @@ from .ground_truth import LARGEST_NUMBER, image_key
 
 _LONGEST_COUNT = 9  # digits; Python refuses to read some thousands
 _LONGEST_QUOTE = 200  # characters of a line in a message
+# The largest published results have 7.8 million boxes in 350 MB, and some ten thousand boxes in an image.
+_MAX_BOXES, _MAX_TOTAL, _MAX_MEMBER = 16_000_000, 1 << 30, 8 << 20
 # What damaged archives, and those that are encrypted or packed by an unknown method, end in.
 _ARCHIVE_ERRORS = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, struct.error, EOFError, OSError,
                    ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
@@ -43,7 +46,7 @@ def read_result_folder(path: Union[str, Path]) -> Dict[str, np.ndarray]:
             message names file and line.
     """
     path = Path(path)
-    detections, misnamed = {}, []
+    detections, misnamed, boxes = {}, [], 0
     for name, content in _contents(path):
         key = image_key(name[:-len('.txt')])
         where = f'{path}/{name}'
@@ -51,6 +54,9 @@ def read_result_folder(path: Union[str, Path]) -> Dict[str, np.ndarray]:
             raise ResultsFormatError(f'{where}: a second result of image {key}; does {path} hold the results of two '
                                      'methods?')
         title, detections[key] = parse_result_file(content, where)
+        boxes += len(detections[key])
+        if boxes > _MAX_BOXES:
+            raise ResultsFormatError(f'{where}: more than {_MAX_BOXES:,} boxes up to here; raise the score threshold')
         if image_key(title).rpartition('/')[2] != key.rpartition('/')[2]:
             misnamed.append(f'{where} says {title[:_LONGEST_QUOTE]!r}')
     if not detections:
@@ -125,6 +131,8 @@ def _contents(path: Path) -> Iterator[Tuple[str, bytes]]:
         return
     try:
         yield from _zip_contents(path) if zipfile.is_zipfile(path) else _tar_contents(path)
+    except ResultsFormatError:
+        raise
     except _ARCHIVE_ERRORS as error:
         raise ResultsFormatError(f'{path} is neither a folder nor an archive (.tar, .tar.gz, .tar.xz, .tar.bz2, .zip) '
                                  f'that can be read: {error}') from error
@@ -142,21 +150,45 @@ def _folder_contents(path: Path) -> Iterator[Tuple[str, bytes]]:
 
 def _zip_contents(path: Path) -> Iterator[Tuple[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if _is_result(name):
-                yield name, archive.read(name)
+        total = 0
+        for info in archive.infolist():
+            if not _is_result(info.filename):
+                continue
+            total += info.file_size
+            problem = 'is encrypted; unpack the archive' if info.flag_bits & 1 else _problem(
+                info.filename, info.file_size, total, stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG))
+            if problem:
+                raise ResultsFormatError(f'{path}/{info.filename} {problem}')
+            yield info.filename, archive.read(info)
 
 
 def _tar_contents(path: Path) -> Iterator[Tuple[str, bytes]]:
     with tarfile.open(path, 'r|*') as archive:
+        total = 0
         for member in archive:
+            total += member.size  # what is skipped is decompressed too
             name = member.name[2:] if member.name.startswith('./') else member.name
-            content = archive.extractfile(member) if member.isfile() and _is_result(name) else None
+            is_result = _is_result(name) and not member.isdir()
+            problem = _problem(name, member.size if is_result else 0, total, member.isfile() or not is_result)
+            if problem:
+                raise ResultsFormatError(f'{path}/{name} {problem}')
+            content = archive.extractfile(member) if is_result else None
             if content is not None:
                 yield name, content.read()
 
 
+def _problem(name: str, size: int, total: int, is_file: bool) -> str:
+    """What is wrong with a member of an archive; empty if nothing is."""
+    if not is_file:
+        return 'is a link or a device, not a file'
+    if name.startswith(('/', '\\')) or '..' in name.split('/'):
+        return 'lies outside the archive; pack the folder again with relative names'
+    if size > _MAX_MEMBER:
+        return f'has {size:,} bytes, the results of one image at most {_MAX_MEMBER:,}'
+    return f'is too much: up to it there are {total:,} bytes, of at most {_MAX_TOTAL:,}' if total > _MAX_TOTAL else ''
+
+
 def _is_result(name: str) -> bool:
     parts = name.split('/')
-    hidden = any(part.startswith(('.', '__MACOSX')) for part in parts)
+    hidden = any(part.startswith(('.', '__MACOSX')) and part != '..' for part in parts)
     return len(parts) > 1 and not hidden and name.endswith('.txt')
