@@ -1,5 +1,6 @@
 """Train a detector."""
 import argparse
+import signal
 
 
 def parse_args() -> argparse.Namespace:
@@ -29,13 +30,17 @@ def main() -> None:
     args = parse_args()
 
     import mmseam  # noqa: F401, I001  (before any host package)
-    from mmengine.runner import Runner
-    from mmseam.compat.safe_checkpoints import CheckpointFileError
-    from mmseam.registry import RUNNERS
-    from mmseam.apis import training as training_options
+    from mmengine.dist import is_main_process
     from mmseam.analysis.check_config import check_config
+    from mmseam.apis import training as training_options
+    from mmseam.compat.safe_checkpoints import CheckpointFileError
+    from mmseam.engine.hooks.check_invalid_loss_hook import InvalidLossError
+    from mmseam.engine.training import train
+    from mmseam.engine.work_dir_lock import WorkDirInUseError
+    from mmseam.utils.atomic_write import WriteError
     from mmseam.utils.checkpoint_match import CheckpointMismatchError
     from mmseam.utils.config import ConfigError, load_config, set_launcher
+    from mmseam.utils.interruption import exit_interrupted
 
     try:
         cfg = load_config(args.config, args.cfg_options, args.work_dir)
@@ -47,10 +52,14 @@ def main() -> None:
         training_options.set_checks(cfg, args.allow_partial_checkpoint)
         check_config(cfg)
         set_launcher(cfg, args.launcher, args.local_rank)
-        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-        runner.train()
-    except (CheckpointFileError, CheckpointMismatchError, ConfigError, FileNotFoundError) as error:
+        train(cfg)
+    except (CheckpointFileError, CheckpointMismatchError, ConfigError, FileNotFoundError, InvalidLossError,
+            WorkDirInUseError, WriteError) as error:
         raise SystemExit(f'error: {error}') from None
+    except KeyboardInterrupt as interrupt:
+        if is_main_process():
+            exit_interrupted(interrupt)
+        raise SystemExit(128 + getattr(interrupt, 'number', signal.SIGINT)) from None
 
 
 if __name__ == '__main__':

@@ -64,8 +64,9 @@ def set_resume(cfg: Config, resume: Optional[str]) -> None:
     if resume != 'auto' and '://' not in resume and not Path(resume).is_file():
         raise ConfigError(f'--resume: there is no checkpoint {resume}; --resume alone takes the last one of '
                           f'{cfg.work_dir}')
-    cfg.resume = True
-    cfg.load_from = None if resume == 'auto' else resume
+    cfg.resume = 'auto' if resume == 'auto' else True  # see mmseam.engine.training.train
+    if resume != 'auto':
+        cfg.load_from = resume
 
 
 def set_checks(cfg: Config, allow_partial_checkpoint: bool = False) -> None:

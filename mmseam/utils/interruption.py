@@ -2,6 +2,7 @@
 import signal
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from typing import Iterable, Iterator, NoReturn, Optional
 
@@ -26,16 +27,22 @@ class StopRequest:
 
     Attributes:
         number (int, optional): The first signal, or None as long as there was none.
+        repeat_seconds (float): So long after the first signal, a second Ctrl-C is taken for a repetition: a launcher
+            passes on to its processes what the terminal has sent to all of them. Defaults to 0.
     """
 
     def __init__(self) -> None:
         self.number: Optional[int] = None
+        self.repeat_seconds = 0.0
+        self._time = 0.0
 
     def note(self, number: int, _: object) -> None:
         """Signal handler. A second Ctrl-C stops at once; a launcher may repeat SIGTERM, which changes nothing."""
-        if self.number is not None and number == signal.SIGINT:
+        now = time.monotonic()
+        if self.number is None:
+            self.number, self._time = number, now
+        elif number == signal.SIGINT and now - self._time >= self.repeat_seconds:
             raise KeyboardInterrupt
-        self.number = self.number or number
 
     def check(self, done: str = '') -> None:
         """Stop here if a signal has asked for it.

@@ -17,7 +17,7 @@ warmup_min_iters = 100  # Little data has few iterations per epoch
 val_interval = 10
 
 # =======================Unmodified in most cases==================
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=val_interval)
+train_cfg = dict(type='mmseam.ResumableTrainLoop', max_epochs=max_epochs, val_interval=val_interval)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
@@ -47,7 +47,8 @@ default_hooks = dict(
         warmup_mim_iter=warmup_min_iters,
         nominal_batch_size=nominal_batch_size,
         auto_optimizer=auto_optimizer),
-    checkpoint=dict(type='CheckpointHook', interval=val_interval, save_best='auto', rule='greater', max_keep_ckpts=2))
+    checkpoint=dict(
+        type='mmseam.CheckpointHook', interval=val_interval, save_best='auto', rule='greater', max_keep_ckpts=2))
 
 custom_hooks = [
     dict(
@@ -62,6 +63,7 @@ custom_hooks = [
     dict(type='mmseam.CheckpointMatchHook'),
     dict(type='mmseam.ChannelsLastHook'),
     dict(type='mmseam.KeepMemoryHook'),
+    dict(type='mmseam.CheckInvalidLossHook'),
     dict(type='mmseam.BadImageHook'),
     dict(type='mmseam.LearningCurveHook'),
 ]

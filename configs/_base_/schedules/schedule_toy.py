@@ -40,6 +40,7 @@ custom_hooks = [
     dict(type='mmseam.CheckpointMatchHook'),
     dict(type='mmseam.ChannelsLastHook'),
     dict(type='mmseam.KeepMemoryHook'),
+    dict(type='mmseam.CheckInvalidLossHook'),
     dict(type='mmseam.BadImageHook'),
     dict(type='mmseam.LearningCurveHook'),
     dict(type='mmseam.ProgressBarHook'),

@@ -1,0 +1,227 @@
+"""Training that can be stopped and resumed at any iteration."""
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Dict, Iterator, List, Optional
+
+import torch
+from mmengine.dist import all_reduce, barrier, get_rank, is_distributed
+from mmengine.hooks import EMAHook, Hook
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from torch.utils.data import BatchSampler, DataLoader
+
+from mmseam.datasets.wrappers import innermost_datasets
+from mmseam.engine.hooks.checkpoint_hook import CheckpointHook
+from mmseam.registry import LOOPS
+from mmseam.utils.interruption import Interrupted, StopRequest, stop_request
+
+from .seeding import init_worker, seed_generators
+
+# In distributed training, iterations from one question whether any process is to stop to the next
+_ITERATIONS_PER_AGREEMENT = 10
+_REPEAT_SECONDS = 2.0
+
+
+@LOOPS.register_module()
+class ResumableTrainLoop(EpochBasedTrainLoop):
+    """MMEngine's training by epochs, made to be stopped and resumed.
+
+    - **Exact.** Random numbers depend on seed, epoch, process and worker alone: generators are seeded at the start of
+      each epoch. After an epoch with a checkpoint, workers are started anew and transforms forget the images that they
+      keep, as it happens when the training is resumed from that checkpoint. So a resumed training equals an undisturbed
+      one to the last bit where the computation itself is deterministic.
+    - **Signals.** On SIGINT or SIGTERM the running step is finished and :class:`mmseam.CheckpointHook` saves
+      ``interrupted.pth``. It resumes behind that step, with the images of the epoch that have not been seen; only the
+      random numbers of their augmentation are others. In distributed training up to nine more steps are done until all
+      processes agree.
+    - **Validation.** If the training was killed in a validation, it is repeated when the training is resumed.
+
+    The arguments are those of :class:`mmengine.runner.EpochBasedTrainLoop`.
+    """
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self._configured_init = self.dataloader.worker_init_fn
+        self._is_saved = True  # Whether the last epoch's end is
+
+    def run(self) -> torch.nn.Module:
+        """Train to the last epoch, or until a signal.
+
+        Returns:
+            nn.Module: The trained model.
+
+        Raises:
+            Interrupted: A signal has stopped the training.
+        """
+        self._restore_sampler()
+        if self.runner.val_loop is not None:
+            loader = self.runner.val_dataloader
+            loader.worker_init_fn = partial(init_worker, parent=loader.worker_init_fn)
+        self.runner.call_hook('before_train')
+        with stop_request() as self._request:
+            self._request.repeat_seconds = _REPEAT_SECONDS if is_distributed() else 0.0
+            self.runner.register_hook(_ValidationHook(self._request))
+            if self._epoch > 0 and self.runner.message_hub.get_info('epoch_validated', 0) != self._epoch:
+                self._validate_if_due()
+            while self._epoch < self._max_epochs and not self.stop_training:
+                self.run_epoch()
+                self._validate_if_due()
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def run_epoch(self) -> None:
+        """Train an epoch, or what is left of it.
+
+        Raises:
+            Interrupted: A signal has stopped the training.
+        """
+        first = self._take_first_batch()
+        self._seed_epoch(first)
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        with _skipped_batches(self.dataloader, first):
+            for idx, data_batch in enumerate(self.dataloader, first):
+                self.run_iter(idx, data_batch)
+                if idx + 1 < len(self.dataloader) and self._is_stop_agreed(self._iter):
+                    self._stop(idx + 1)
+        last_checkpoint = self.runner.message_hub.get_info('last_ckpt')
+        self.runner.call_hook('after_train_epoch')
+        self._epoch += 1
+        self._is_saved = self.runner.message_hub.get_info('last_ckpt') != last_checkpoint
+        if self._is_saved:
+            _forget(self.dataloader)
+
+    def _validate_if_due(self) -> None:
+        if self._is_stop_agreed():
+            self._stop()
+        self._decide_current_val_interval()
+        is_due = self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs
+        if self.runner.val_loop is None or self._epoch < self.val_begin or not is_due:
+            return
+        try:
+            self.runner.val_loop.run()
+        except _ValidationStopped:
+            self._take_back_weights()
+        if self._is_stop_agreed():
+            self._stop()
+
+    def _stop(self, num_batches: int = 0) -> None:
+        """Save what is not saved, and end the training."""
+        runner = self.runner
+        hooks = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]
+        if num_batches:
+            runner.message_hub.update_info('batches_of_epoch', [num_batches, len(self.dataloader)])
+        if hooks and (num_batches or not self._is_saved):
+            hooks[0].save_interrupted(runner)
+        barrier()  # A process that ends makes the launcher end the others
+        last = runner.message_hub.get_info('last_ckpt')
+        raise Interrupted(
+            self._request.number, f'epoch {self._epoch + bool(num_batches)} of {self._max_epochs}, iteration '
+            f'{self._iter}; ' + (f'--resume goes on from {last}' if last else 'nothing was saved'))
+
+    def _is_stop_agreed(self, iteration: int = 0) -> bool:
+        """Whether to stop, which all processes of a distributed training decide together, every ten iterations."""
+        if not is_distributed():
+            return self._request.number is not None
+        if iteration % _ITERATIONS_PER_AGREEMENT:
+            return False
+        number = torch.tensor(self._request.number or 0)
+        all_reduce(number, 'max')
+        self._request.number = int(number) or None
+        return self._request.number is not None
+
+    def _take_back_weights(self) -> None:
+        """Undo the exchange with the moving average, which lasts as long as a validation."""
+        for hook in self.runner.hooks:
+            if isinstance(hook, EMAHook):
+                hook.after_val_epoch(self.runner)
+
+    def _restore_sampler(self) -> None:
+        """Give the sampler the order of the resumed training: it was built before the seed was known."""
+        sampler, hub = self.dataloader.sampler, self.runner.message_hub
+        if not hasattr(sampler, 'seed'):
+            return
+        if self._iter > 0:
+            sampler.seed = hub.get_info('sampler_seed', sampler.seed)
+        hub.update_info('sampler_seed', int(sampler.seed))
+
+    def _take_first_batch(self) -> int:
+        """Number of batches of this epoch that an interrupted training has seen."""
+        num_seen, num_batches = self.runner.message_hub.get_info('batches_of_epoch', [0, 0])
+        self.runner.message_hub.update_info('batches_of_epoch', [0, 0])
+        if not num_seen:
+            return 0
+        if num_batches == len(self.dataloader) and type(self.dataloader.batch_sampler) is BatchSampler:
+            return num_seen
+        self.runner.logger.warning('the interrupted epoch is started anew: its batches are not the same')
+        return 0
+
+    def _seed_epoch(self, first_batch: int) -> None:
+        seed = getattr(self.dataloader.sampler, 'seed', self.runner.seed)
+        key = (seed, self._epoch, first_batch, get_rank())
+        seed_generators(*key, 0)
+        self.dataloader.worker_init_fn = partial(init_worker, parent=self._configured_init, key=key)
+
+
+class _ValidationStopped(Exception):  # noqa: N818
+    pass
+
+
+class _ValidationHook(Hook):
+    """Notes which epoch is validated, and ends a validation behind an image when a signal has come."""
+
+    def __init__(self, request: StopRequest) -> None:
+        self._request = request
+
+    def after_val_iter(self, *args: Any, **kwargs: Any) -> None:
+        if self._request.number is not None:
+            raise _ValidationStopped
+
+    def after_val_epoch(self, runner: Runner, metrics: Optional[Dict[str, float]] = None) -> None:
+        # Before the checkpoint hook, whose best checkpoint comes with a new last one. A name that starts with `val`
+        # would appear in the log
+        runner.message_hub.update_info('epoch_validated', runner.epoch)
+
+
+class _Rest:
+    """The samples of a sampler behind the first ones."""
+
+    def __init__(self, sampler: Any, first: int) -> None:
+        self._sampler = sampler
+        self._first = first
+
+    def __iter__(self) -> Iterator[int]:
+        rest: List[int] = list(self._sampler)[self._first:]
+        return iter(rest)
+
+    def __len__(self) -> int:
+        return len(self._sampler)
+
+
+@contextmanager
+def _skipped_batches(dataloader: DataLoader, number: int) -> Iterator[None]:
+    """Let a data loader leave out the first batches without loading them."""
+    if not number:
+        yield
+        return
+    batch_sampler = dataloader.batch_sampler
+    sampler = batch_sampler.sampler
+    batch_sampler.sampler = _Rest(sampler, number * batch_sampler.batch_size)
+    try:
+        yield
+    finally:
+        batch_sampler.sampler = sampler
+
+
+def _forget(dataloader: DataLoader) -> None:
+    """Drop what the past has left in workers and transforms."""
+    dataloader._iterator = None  # the workers end
+    for dataset in innermost_datasets(dataloader.dataset):
+        _clear_caches(getattr(dataset, 'pipeline', None))
+
+
+def _clear_caches(pipeline: Any) -> None:
+    """Empty the caches of MMYOLO's and MMDetection's mixing transforms; without workers, the process holds them."""
+    for transform in getattr(pipeline, 'transforms', ()):
+        if hasattr(transform, 'results_cache'):
+            transform.results_cache.clear()
+        _clear_caches(getattr(transform, 'pre_transform', None))

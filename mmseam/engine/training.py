@@ -1,0 +1,60 @@
+"""A training from its config to its end."""
+import os
+from contextlib import nullcontext
+
+import torch
+from mmengine.config import Config
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+
+from mmseam.registry import RUNNERS
+
+from .resuming import check_resumable, find_resume_point
+from .work_dir_lock import lock_work_dir
+
+_RANK_VARIABLES = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
+
+
+def train(cfg: Config) -> torch.nn.Module:
+    """Train as a config says, as the only training in its work folder.
+
+    Args:
+        cfg (Config): The config. With ``resume='auto'``, or with ``resume=True`` and no ``load_from``, it goes on from
+            the newest checkpoint of the work folder that loads, and starts anew where there is none. Both are set to
+            what is done.
+
+    Returns:
+        nn.Module: The trained model.
+
+    Raises:
+        WorkDirInUseError: Another training runs in the work folder.
+        ConfigError: No checkpoint can be resumed from.
+        InvalidLossError: The training has diverged.
+        WriteError: A checkpoint cannot be written.
+        Interrupted: A signal has stopped the training, which can be resumed.
+    """
+    with lock_work_dir(cfg.work_dir) if _is_first_process(cfg.get('launcher', 'none')) else nullcontext():
+        message = _resume(cfg)
+        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        if message:
+            print_log(message, logger=runner.logger)
+        return runner.train()
+
+
+def _is_first_process(launcher: str) -> bool:
+    """Whether this is rank 0; the processes may not be connected yet."""
+    return launcher == 'none' or os.environ.get(_RANK_VARIABLES[launcher], '0') == '0'
+
+
+def _resume(cfg: Config) -> str:
+    """Set the checkpoint to resume from; what was found in the work folder, if it was searched."""
+    if not cfg.get('resume'):
+        return ''
+    if cfg.resume == 'auto' or not cfg.get('load_from'):
+        checkpoint, message = find_resume_point(cfg.work_dir)
+        cfg.resume = checkpoint is not None
+        cfg.load_from = checkpoint or cfg.get('load_from')
+        return message
+    if '://' not in cfg.load_from:
+        check_resumable(cfg.load_from)
+    return ''
