@@ -12,7 +12,14 @@ from mmseam.utils.atomic_write import atomic_write
 
 
 class AtomicLocalBackend(LocalBackend):
-    """MMEngine's backend for local files, with atomic writes."""
+    """MMEngine's backend for local files, with atomic writes.
+
+    Args:
+        fsync (bool): As of :func:`mmseam.utils.atomic_write.atomic_files`. Defaults to False.
+    """
+
+    def __init__(self, fsync: bool = False) -> None:
+        self._fsync = fsync
 
     def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
         """Write bytes.
@@ -24,7 +31,7 @@ class AtomicLocalBackend(LocalBackend):
         Raises:
             WriteError: It cannot be written.
         """
-        with atomic_write(filepath, 'wb') as file:
+        with atomic_write(filepath, 'wb', fsync=self._fsync) as file:
             file.write(obj)
 
     def put_text(self, obj: str, filepath: Union[str, Path], encoding: str = 'utf-8') -> None:
@@ -38,7 +45,7 @@ class AtomicLocalBackend(LocalBackend):
         Raises:
             WriteError: It cannot be written.
         """
-        with atomic_write(filepath, encoding=encoding) as file:
+        with atomic_write(filepath, fsync=self._fsync, encoding=encoding) as file:
             file.write(obj)
 
 

@@ -1,5 +1,9 @@
 """``BadImageHook`` in a real training run with worker processes."""
 import logging
+import os
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -92,6 +96,17 @@ def test_names_with_odd_characters_are_reported(tmp_path):
             LoadIntactImage().transform(dict(img_path=path, dataset=data))
     hook.after_train(SimpleNamespace(work_dir=str(tmp_path), logger=logging.getLogger('test')))
     assert 'no text \\udcff.jpg' in (tmp_path / 'bad_images.txt').read_text()
+
+
+def test_files_that_killed_trainings_left_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
+    ended = subprocess.Popen([sys.executable, '-c', ''])
+    ended.wait()
+    of_the_dead, of_the_living = (tmp_path / f'mmseam_bad_images_{pid}_x.jsonl' for pid in (ended.pid, os.getppid()))
+    for path in (of_the_dead, of_the_living):
+        path.touch()
+    hook = BadImageHook()
+    assert set(tmp_path.iterdir()) == {of_the_living, Path(hook._log_file)}
 
 
 def test_nothing_is_written_when_all_images_are_good(tmp_path):

@@ -2,7 +2,10 @@
 import multiprocessing
 import os
 import random
+import re
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -12,9 +15,11 @@ from full_disk import small_files
 from line_training import NUM_BATCHES, line_config
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
+from tiny_training import write_tiny_training
 
 from mmseam.compat.safe_checkpoints import load_checkpoint_file
 from mmseam.engine.hooks.check_invalid_loss_hook import InvalidLossError
+from mmseam.engine.resuming import find_resume_point
 from mmseam.engine.training import train
 from mmseam.utils.atomic_write import WriteError
 from mmseam.utils.config import ConfigError
@@ -195,3 +200,40 @@ def test_killed_at_any_moment_it_resumes_at_most_one_epoch_back(tmp_path):
         assert list(tmp_path.glob('best_*.pth'))
     resume(line_config(tmp_path, PROGRESS[0] + 2, size=300_000))
     assert not list(tmp_path.glob('.*.tmp'))
+
+
+def start_training(config: Path, work_dir: Path) -> subprocess.Popen:
+    command = [sys.executable, 'tools/train.py', str(config), '--work-dir', str(work_dir), '--resume', '--cfg-options',
+               'train_cfg.max_epochs=1000', 'default_hooks.checkpoint.save_best=auto']
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+
+
+def wait_for_a_write(work_dir: Path, process: subprocess.Popen) -> None:
+    """Until the folder of a temporary file appears."""
+    before = set(work_dir.glob('.*.tmp'))
+    while not set(work_dir.glob('.*.pth.*.tmp')) - before:
+        assert process.poll() is None
+        time.sleep(.001)
+
+
+@pytest.mark.slow
+def test_a_real_training_is_killed_around_twenty_saves(tmp_path, repo, monkeypatch):
+    """Each time from 10 ms before to 400 ms after the beginning of a write, of the last or the best checkpoint."""
+    monkeypatch.chdir(repo)
+    config = write_tiny_training(tmp_path, repo / 'configs/yolo11/yolo11_n_syncbn_fast_8xb16-250e_widerface.py')
+    work_dir, generator, epochs, hits = tmp_path / 'run', random.Random(1), [], []
+    for attempt in range(20):
+        process = start_training(config, work_dir)
+        for _ in range(1 + attempt % 3):  # the last, the best, the last with the best's name, …
+            wait_for_a_write(work_dir, process)
+            time.sleep(generator.uniform(0, .4))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        saved = re.findall(r'Saving checkpoint at (\d+) epochs', log_of(work_dir))
+        point = find_resume_point(str(work_dir)) if list(work_dir.glob('*.pth')) else None
+        epochs.append((load(Path(point.checkpoint))['meta']['epoch'] if point else 0, int(saved[-1])))
+        hits.append([path.name for path in work_dir.glob('.*.tmp')])
+        assert all(load(path) for path in work_dir.glob('*.pth'))
+    print('resumed from epoch / last epoch:', epochs, 'killed while writing:', hits)
+    assert all(last - resumed <= 1 for resumed, last in epochs)
+    assert sum(map(bool, hits)) >= 5

@@ -18,6 +18,7 @@ from full_disk import small_files
 from tiny_training import NUM_IMAGES, write_tiny_coco_training, write_tiny_training
 from tool_processes import ROOT, interrupt_tool, run_tool
 
+from mmseam.compat.safe_checkpoints import load_checkpoint_file
 from mmseam.inference.media import VideoReader
 from mmseam.inference.prediction import predict
 
@@ -50,7 +51,7 @@ def tested(config, trained) -> Path:
 
 
 def read_checkpoint(path: Path) -> dict:
-    return torch.load(path, map_location='cpu', weights_only=True)
+    return load_checkpoint_file(path)
 
 
 def test_learning_rate_is_scaled_by_the_batch_size(trained):

@@ -5,6 +5,7 @@ import logging
 import os
 import tempfile
 from contextlib import suppress
+from pathlib import Path
 from typing import Dict
 
 from mmengine.dist import all_gather_object, is_main_process
@@ -16,6 +17,7 @@ from mmseam.registry import HOOKS
 from mmseam.utils.atomic_write import atomic_write
 
 _NAMED_IMAGES = 10
+_PREFIX = 'mmseam_bad_images_'
 
 
 @HOOKS.register_module()
@@ -33,7 +35,8 @@ class BadImageHook(Hook):
 
     def __init__(self) -> None:
         # Set here and not before training: an iteration-based loop starts its workers while it is being built.
-        handle, self._log_file = tempfile.mkstemp('.jsonl', 'mmseam_bad_images_')
+        _remove_files_of_killed_trainings()
+        handle, self._log_file = tempfile.mkstemp('.jsonl', f'{_PREFIX}{os.getpid()}_')
         os.close(handle)
         atexit.register(_remove, self._log_file)  # of a training that was broken off
         os.environ[BAD_IMAGE_LOG] = self._log_file
@@ -77,6 +80,22 @@ class BadImageHook(Hook):
             return {}
         with open(self._log_file, encoding='utf-8') as file:
             return dict(map(json.loads, file))
+
+
+def _remove_files_of_killed_trainings() -> None:
+    for path in Path(tempfile.gettempdir()).glob(f'{_PREFIX}*_*.jsonl'):
+        process = path.name[len(_PREFIX):].split('_')[0]
+        if process.isdecimal() and not _is_alive(int(process)):
+            with suppress(PermissionError):  # another user's
+                _remove(str(path))
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError as error:
+        return isinstance(error, PermissionError)  # another user's
+    return True
 
 
 def _remove(path: str) -> None:

@@ -1,10 +1,9 @@
 """Checkpoints that survive a kill at any moment."""
 import os.path as osp
-from pathlib import Path
-from typing import Dict, List, Union
+from typing import Dict, List
 
 from mmengine.dist import is_main_process
-from mmengine.fileio import LocalBackend, register_backend
+from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook as _CheckpointHook
 from mmengine.runner import Runner
 
@@ -15,26 +14,6 @@ from mmseam.utils.atomic_write import atomic_write
 INTERRUPTED = 'interrupted.pth'
 #: Name of the last checkpoint's path in the work folder, as MMEngine has it.
 LAST_CHECKPOINT = 'last_checkpoint'
-
-
-class AtomicLocalBackend(LocalBackend):
-    """MMEngine's local files, but written atomically and to the disk."""
-
-    def put(self, obj: bytes, filepath: Union[str, Path]) -> None:
-        """Write a file.
-
-        Args:
-            obj (bytes): Its content.
-            filepath (str or Path): Its path.
-
-        Raises:
-            WriteError: The disk is full, or the file cannot be written.
-        """
-        with atomic_write(filepath, 'wb', fsync=True) as file:
-            file.write(obj)
-
-
-register_backend('AtomicLocalBackend', AtomicLocalBackend, force=True)
 
 
 @HOOKS.register_module()
@@ -58,7 +37,7 @@ class CheckpointHook(_CheckpointHook):
         """
         super().before_train(runner)
         if self.file_client_args is None and isinstance(self.file_backend, LocalBackend):
-            self.backend_args = dict(backend='AtomicLocalBackend')
+            self.backend_args = dict(backend='local', fsync=True)  # mmseam.compat.local_files
 
     def save_interrupted(self, runner: Runner) -> str:
         """Save the training between two iterations; the next regular checkpoint replaces this one.
