@@ -34,7 +34,7 @@ fuzz: install ## Feed damaged and hostile files to every reader for FUZZ_SECONDS
 test-mim: install ## Install wheels into throw-away environments and run the real mim there
 	$(BIN)/python -m pytest -m mim tests/test_mim
 
-test-slow: install ## Train for real: the quickstart and a fine-tuning
+test-slow: install ## Train for real: the quickstart, a fine-tuning, a training that is killed
 	$(BIN)/python -m pytest -m slow tests
 
 lint: install ## Check style, spelling, types and the direction of imports
