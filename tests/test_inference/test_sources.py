@@ -148,7 +148,7 @@ def test_broken_images_are_named_and_left_out(folder):
     ([Image.fromarray(np.zeros((8, 8), np.float32))], ValueError, 'mode F has no defined value range'),
     ([1.5], TypeError, 'float is not an image'),
     (None, TypeError, 'NoneType is not an image'),
-], ids=str)
+])
 def test_what_is_no_source(folder, monkeypatch, source, error, message):
     (folder / 'empty').mkdir()
     monkeypatch.chdir(folder)
