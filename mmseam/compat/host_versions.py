@@ -1,11 +1,11 @@
-"""Name each host package that is missing or of a wrong version, with the command that fixes it.
+"""Check the versions of the host packages and print the commands that fix them.
 
-Reason: nobody maintains mmyolo 0.6, so its requirements do not say what it needs today; an unlucky ``pip install``
-ends in an assertion or an import error deep inside a package that the user never asked for.
-Remove when: mmyolo has a release that declares working version ranges.
+Broken: mmyolo 0.6 (the last release) does not declare the version ranges that it needs, so ``pip install`` can end in
+an assertion or import error inside a dependency: with mmcv from 2.1 on, and with setuptools from 82 on.
+Remove when mmyolo has a release that declares working version ranges.
 
-The versions that work are mmseam's own requirements. Only metadata is read: importing the packages to ask their
-version would take seconds.
+The supported versions are mmseam's own requirements. Only package metadata is read, because importing the packages
+takes seconds.
 """
 from importlib import metadata
 from typing import Dict, List, Optional, Tuple
@@ -17,24 +17,24 @@ __all__ = ['HostVersionError', 'check_host_versions']
 _HOSTS = ('torch', 'setuptools', 'mmengine', 'mmdet', 'mmyolo')
 # All three install the package folder `mmcv`.
 _MMCV_DISTRIBUTIONS = ('mmcv', 'mmcv-lite', 'mmcv-full')
-# Where a bound surprises
+# Reasons for the less obvious bounds
 _REASONS = {'setuptools': 'MMEngine imports pkg_resources, which setuptools 82 dropped',
             'mmcv-lite': 'mmyolo 0.6 refuses 2.1 and later', 'mmcv': 'mmyolo 0.6 refuses 2.1 and later'}
 
 
 class HostVersionError(ImportError):
-    """A host package is missing, of a version that does not work, or installed twice."""
+    """A host package is missing, has an unsupported version, or is installed twice."""
 
 
 def check_host_versions() -> None:
-    """Check that every host package is installed in a version that works.
+    """Check that every host package is installed in a supported version.
 
     Raises:
-        HostVersionError: One or more are not; the message names each with the version found and the range needed,
-            and gives the commands that fix all of them.
+        HostVersionError: One or more are not; the message gives the version found and the required range of each,
+            and the commands that fix all of them.
     """
     needed = _requirements()
-    if not needed:  # a source tree on the path has no metadata to check by
+    if not needed:  # a source tree on the path has no metadata
         return
     problems, installs = [], []
     for name in _HOSTS:
@@ -51,7 +51,7 @@ def check_host_versions() -> None:
 
 
 def _requirements() -> Dict[str, Requirement]:
-    """Collect mmseam's requirements by name; a compiled mmcv may take the place of mmcv-lite."""
+    """Collect mmseam's requirements by name; a compiled mmcv can replace mmcv-lite."""
     try:
         needed = {each.name: each for each in map(Requirement, metadata.requires('mmseam') or ())}
     except metadata.PackageNotFoundError:
@@ -61,7 +61,7 @@ def _requirements() -> Dict[str, Requirement]:
 
 
 def _check_mmcv(needed: Dict[str, Requirement]) -> Tuple[str, List[str]]:
-    """Return what is wrong with mmcv ('' if nothing), and which distributions must go before mmcv-lite comes."""
+    """Return the problem with mmcv ('' if none) and the distributions to uninstall before mmcv-lite."""
     versions = {name: _installed_version(name) for name in _MMCV_DISTRIBUTIONS}
     found: Dict[str, str] = {name: version for name, version in versions.items() if version}
     if len(found) > 1:
@@ -83,7 +83,7 @@ def _problem(needed: Requirement, version: Optional[str], found: str = '') -> st
 
 
 def _spec(needed: Requirement) -> str:
-    """Write a requirement as pip takes it, the lower bound first."""
+    """Format a requirement for pip, lower bound first."""
     return needed.name + ','.join(sorted(map(str, needed.specifier), reverse=True))
 
 

@@ -1,7 +1,8 @@
-"""Local files that the host packages write are complete or not there.
+"""Make the host packages write local files atomically.
 
-MMEngine's backend writes in place: a full disk or a kill leaves half of a dumped result, COCO json or drawn image over
-an earlier good one, and the error does not name the file. Remove when MMEngine renames a temporary file.
+Broken: MMEngine's ``LocalBackend`` (still in 0.10) writes in place. A full disk or a killed process leaves a
+truncated result, COCO JSON or image in place of an earlier complete one, and the error does not name the file.
+Remove when MMEngine writes to a temporary file and renames it.
 """
 from pathlib import Path
 from typing import Union
@@ -15,7 +16,7 @@ class AtomicLocalBackend(LocalBackend):
     """MMEngine's backend for local files, with atomic writes.
 
     Args:
-        fsync (bool): As of :func:`mmseam.utils.atomic_write.atomic_files`. Defaults to False.
+        fsync (bool): See :func:`mmseam.utils.atomic_write.atomic_files`. Defaults to False.
     """
 
     def __init__(self, fsync: bool = False) -> None:
@@ -50,5 +51,5 @@ class AtomicLocalBackend(LocalBackend):
 
 
 def write_local_files_atomically() -> None:
-    """Let MMEngine, and what writes by it, use :class:`AtomicLocalBackend`."""
+    """Register :class:`AtomicLocalBackend` as MMEngine's backend for local files."""
     register_backend('local', AtomicLocalBackend, force=True, prefixes='')

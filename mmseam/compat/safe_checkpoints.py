@@ -1,12 +1,12 @@
-"""Reads MMEngine's checkpoints without ``torch.load``, so that no checkpoint runs code on any version of PyTorch.
+"""Load MMEngine's checkpoints without ``torch.load``, so that no checkpoint runs code on any version of PyTorch.
 
-Reason: below 2.6, the ``torch.load`` in MMEngine's loaders executes the pickle of the checkpoint. From 2.6 on it
-refuses the checkpoints that MMEngine 0.10 itself writes, because of their log history (``HistoryBuffer``); to put its
-names on PyTorch's list of safe ones would change what ``numpy.ndarray`` or ``getattr`` mean for the whole process.
-Can be removed with an MMEngine that stores plain numbers and passes ``weights_only=True``.
+Broken: before PyTorch 2.6, ``torch.load`` in MMEngine's loaders executes the pickle of the checkpoint. Since 2.6 it
+refuses the checkpoints that MMEngine 0.10 itself writes, because of their log history (``HistoryBuffer``). Adding its
+names to PyTorch's safe globals would allow ``numpy.ndarray`` and ``getattr`` in the complete process.
+Remove when MMEngine stores plain numbers and passes ``weights_only=True``.
 
-MMEngine's loaders stay as they are, ``torch.load`` is replaced for them alone. ``mmengine.runner`` takes a second to
-import, so the replacement waits until somebody imports it.
+``torch.load`` is replaced in MMEngine's loaders only. Importing ``mmengine.runner`` takes a second, so it is patched
+when it is first imported.
 """
 import os
 import sys
@@ -32,21 +32,21 @@ _ONE_CYCLE = 'mmengine.optim.scheduler.param_scheduler.OneCycleParamScheduler'
 
 
 class CheckpointFileError(ValueError):
-    """A checkpoint that is damaged or asks for code; the message names the file."""
+    """A checkpoint that is damaged or refers to code; the message names the file."""
 
 
 def load_checkpoint_file(file: Union[str, os.PathLike, IO[bytes]], map_location: Any = None, **_: Any) -> Any:
-    """Load a checkpoint in the place of ``torch.load``.
+    """Load a checkpoint; replaces ``torch.load``.
 
     Args:
         file (str or PathLike or IO[bytes]): Path of the checkpoint, or an open file.
-        map_location (Any, optional): Ignored, part of the signature of ``torch.load``. Defaults to None.
+        map_location (Any, optional): Ignored; part of the signature of ``torch.load``. Defaults to None.
 
     Returns:
-        Any: The content, its tensors on the CPU: what loads a state dict copies them to where they belong.
+        Any: The content, with tensors on the CPU; loading a state dict copies them to the device of the model.
 
     Raises:
-        CheckpointFileError: The file is damaged, or asks for other code than MMEngine's checkpoints need.
+        CheckpointFileError: The file is damaged or refers to code that MMEngine's checkpoints do not need.
     """
     if not hasattr(file, 'read'):
         with open(file, 'rb') as opened:
@@ -61,7 +61,7 @@ def load_checkpoint_file(file: Union[str, os.PathLike, IO[bytes]], map_location:
 
 
 def _checked(content: Any) -> Any:
-    """Refuse a checkpoint whose parts are not what their readers take them for."""
+    """Check the types of the parts that MMEngine reads."""
     if not isinstance(content, dict):
         return content
     meta = content.get('meta') or {}
@@ -69,13 +69,13 @@ def _checked(content: Any) -> Any:
     parts = [meta, dataset_meta, content.get('state_dict', {})]
     if not all(isinstance(part, dict) and all(type(key) is str for key in part) for part in parts):
         raise RestrictedPickleError('damaged: its meta or state_dict is no dict of texts')
-    # The config that checkpoints of MMCV hold as text. MMEngine would execute it to learn a number of GPUs.
+    # MMCV stored the config as text; MMEngine would execute it to read the number of GPUs.
     meta.pop('config', None)
     return content
 
 
 class _TensorMaker:
-    """Makes tensors; those that shared their numbers when they were saved share them again."""
+    """Builds tensors; tensors that shared a storage when they were saved share it again."""
 
     def __init__(self) -> None:
         self._storages: Dict[str, torch.UntypedStorage] = {}
@@ -101,7 +101,7 @@ def _names(make_tensor: Callable[[TensorRecord], Tensor]) -> dict:
 
 
 def _get_method(owner: Any, name: str) -> Callable:
-    """What ``getattr`` may fetch: the statistics of a log history, the curves of the one-cycle schedule."""
+    """Replace ``getattr``; allow only the statistics of a log history and the curves of the one-cycle schedule."""
     source = owner.source if type(owner) is Name else ''
     if source.endswith('.HistoryBuffer') and name in _STATISTICS:
         return getattr(HistoryBuffer, name)
@@ -113,7 +113,7 @@ def _get_method(owner: Any, name: str) -> Callable:
 
 
 def _set_history(history: HistoryBuffer, state: Any) -> None:
-    """Restore the numbers; the statistics belong to the class, where no file may replace them."""
+    """Restore the numbers, and the statistics from the class instead of the file."""
     state = {name: state[name] for name in ('max_length', '_log_history', '_count_history')}
     if [type(value) for value in state.values()] != [int, np.ndarray, np.ndarray]:
         raise RestrictedPickleError('damaged: a log history')
@@ -122,7 +122,7 @@ def _set_history(history: HistoryBuffer, state: Any) -> None:
 
 
 def _set_metadata(state_dict: dict, attributes: Any) -> None:
-    """Versions of the layers, which PyTorch hangs on a state dict."""
+    """Restore the layer versions, which PyTorch stores as an attribute of the state dict."""
     if isinstance(attributes, dict) and isinstance(attributes.get('_metadata'), dict):
         state_dict._metadata = attributes['_metadata']
 
@@ -137,7 +137,7 @@ _MMENGINE_NAMES = name_table({
 
 
 class _TorchForLoaders:
-    """``torch`` as MMEngine's loaders see it."""
+    """The ``torch`` module with ``load`` replaced, for MMEngine's loaders."""
 
     load = staticmethod(load_checkpoint_file)
 
@@ -147,7 +147,7 @@ class _TorchForLoaders:
 
 def _load_url(url: str, model_dir: Optional[str] = None, map_location: Any = None, progress: bool = True,
               **_: Any) -> Any:
-    """Download once, as ``torch.hub.load_state_dict_from_url`` does, and load."""
+    """Download the file once, like ``torch.hub.load_state_dict_from_url``, and load it."""
     folder = model_dir or os.path.join(torch.hub.get_dir(), 'checkpoints')
     path = os.path.join(folder, os.path.basename(url.partition('?')[0]))
     if not os.path.exists(path):
@@ -161,7 +161,7 @@ def _protect(loaders: ModuleType) -> None:
 
 
 class _ProtectOnImport(MetaPathFinder):
-    """Protects MMEngine's loaders when they are imported."""
+    """Finder that patches MMEngine's loaders when they are imported."""
 
     def find_spec(self, name: str, path: Optional[Sequence[str]], target: Any = None) -> Optional[ModuleSpec]:
         if name != _LOADERS:
@@ -181,7 +181,7 @@ class _ProtectOnImport(MetaPathFinder):
 
 
 def protect_checkpoint_loaders() -> None:
-    """Make MMEngine's checkpoint loaders, and nothing else in the process, load safely."""
+    """Replace ``torch.load`` in MMEngine's checkpoint loaders, and nowhere else."""
     if _LOADERS in sys.modules:
         _protect(sys.modules[_LOADERS])
     else:

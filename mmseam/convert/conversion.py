@@ -1,4 +1,4 @@
-"""Ultralytics YOLO11 weights as mmseam checkpoints."""
+"""Convert Ultralytics YOLO11 weights to mmseam checkpoints."""
 import io
 from pathlib import Path
 from typing import Container, Dict, Mapping, Optional, Tuple, Union
@@ -22,22 +22,22 @@ _UNSTATED_LICENSE = 'AGPL-3.0 if the weights come from Ultralytics; the file sta
 
 def convert(src: Union[str, Path], dst: Union[str, Path],
             config: Optional[Union[str, Path, Config]] = None) -> ConversionReport:
-    """Convert an Ultralytics YOLO11 checkpoint of any size and of detect, segment or pose kind.
+    """Convert an Ultralytics YOLO11 detect, segment or pose checkpoint of any size.
 
-    Without a config all that plain YOLO11 (or, for a checkpoint with the article's head, a SEAM or MultiSEAM net)
-    has is written. With a config only what fits the config's model is, by name and shape; the rest is reported.
+    Without a config, write all tensors of plain YOLO11 or, for a checkpoint with the published YOLO11 SEAM or
+    MultiSEAM head, of that model. With a config, write only the tensors that fit its model by name and shape.
 
     Args:
-        src (str or Path): The ``.pt`` file; nothing that it names is executed.
+        src (str or Path): The ``.pt`` file; no code in it is executed.
         dst (str or Path): The ``.pth`` file to write, for ``load_from``. Replaced if it exists.
-        config (str, Path or Config, optional): Config of the net that shall take the weights. Defaults to None.
+        config (str, Path or Config, optional): Config of the model to load the weights. Defaults to None.
 
     Returns:
-        ConversionReport: What was taken, skipped, and left at its initialization.
+        ConversionReport: The converted, skipped and still randomly initialized tensors.
 
     Raises:
-        FileNotFoundError: There is no ``src``.
-        CheckpointError: ``src`` cannot be read safely, is no YOLO11, or does not fit the config's backbone.
+        FileNotFoundError: ``src`` does not exist.
+        CheckpointError: ``src`` cannot be read safely, is not a YOLO11, or does not fit the config's backbone.
     """
     src, dst = Path(src), Path(dst)
     if src.resolve() == dst.resolve():
@@ -64,7 +64,7 @@ def convert(src: Union[str, Path], dst: Union[str, Path],
 
 
 def _target_names(checkpoint: UltralyticsCheckpoint) -> Tuple[Dict[str, str], Dict[str, str]]:
-    """Split the source's tensors into those with a counterpart (its name) and those without (the reason)."""
+    """Map the source's tensors to target names, and those without a counterpart to the reason."""
     names, skipped = {}, {}
     for source, target in map_yolo11_keys(checkpoint.state_dict).items():
         if target is not None:
@@ -88,7 +88,7 @@ def _build_model(config: Union[str, Path, Config]) -> torch.nn.Module:
 
 def _fit(checkpoint: UltralyticsCheckpoint, names: Mapping[str, str],
          target: Mapping[str, torch.Tensor]) -> Tuple[Dict[str, str], Dict[str, str]]:
-    """Keep the names of modules whose tensors all fit ``target``; a weight without its bias helps nobody."""
+    """Keep the names of modules whose tensors all fit ``target``; a weight is useless without its bias."""
     names = {source: _name_in_model(name, target) for source, name in names.items()}
     misfits: Dict[str, str] = {}
     for source, name in names.items():
@@ -102,7 +102,7 @@ def _fit(checkpoint: UltralyticsCheckpoint, names: Mapping[str, str],
 
 
 def _name_in_model(name: str, target: Container[str]) -> str:
-    """Follow the two arrangements that move a layer: a list of necks, and attention behind the whole class stem."""
+    """Adapt a name to the two layouts that move a layer: a list of necks, and attention after the class stem."""
     if name.startswith('neck.') and name not in target:
         return name.replace('neck.', 'neck.0.', 1)
     parts = name.split('.')
@@ -117,7 +117,7 @@ def _module(name: str) -> str:
 
 
 def _check_backbone(checkpoint: UltralyticsCheckpoint, taken: Mapping[str, str], model: torch.nn.Module) -> None:
-    """Demand that most of the source's backbone is taken; other sizes and networks share a few shapes by chance."""
+    """Require that most of the backbone fits; other sizes and networks share a few shapes by chance."""
     numbers = {name: tensor.numel() for name, tensor in checkpoint.state_dict.items() if is_backbone_key(name)}
     if 2 * sum(numbers.get(name, 0) for name in taken) < sum(numbers.values()):
         raise CheckpointError(
@@ -131,7 +131,7 @@ def _describe(checkpoint: UltralyticsCheckpoint) -> str:
 
 
 def _meta(checkpoint: UltralyticsCheckpoint, taken_sources: Container[str]) -> dict:
-    """Describe the file; values are plain, so that ``torch.load(weights_only=True)`` takes them."""
+    """Build the metadata from plain values, so that ``torch.load(weights_only=True)`` accepts them."""
     meta = dict(
         mmseam_version=__version__,
         source=dict(

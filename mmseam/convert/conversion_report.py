@@ -1,4 +1,4 @@
-"""What became of the tensors of a converted checkpoint."""
+"""Report of a checkpoint conversion."""
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ _LEVELS = re.compile(r'\.(cv[23]|reg_preds|cls_preds)\.\d+\.(\d+)\..*')
 
 
 class SkippedTensor(NamedTuple):
-    """A tensor of the source that was not taken, and why."""
+    """A tensor that was not converted, and the reason."""
 
     name: str
     reason: str
@@ -16,15 +16,15 @@ class SkippedTensor(NamedTuple):
 
 @dataclass(frozen=True)
 class ConversionReport:
-    """What became of the tensors; ``str()`` of it is a text for people.
+    """Result of a checkpoint conversion; ``str()`` returns a readable summary.
 
     Attributes:
-        source (str): The checkpoint in words.
+        source (str): Description of the checkpoint.
         license (str): License of the weights.
-        taken (tuple[str]): Names, in the target, of what was written.
-        skipped (tuple[SkippedTensor]): What the source has and the target does not take.
-        initialized (dict, optional): Parameters of the target that keep their initialization, and their numbers of
-            elements. None for a conversion without a config.
+        taken (tuple[str]): Target names of the converted tensors.
+        skipped (tuple[SkippedTensor]): Source tensors that were not converted.
+        initialized (dict, optional): Number of elements of each target parameter that keeps its
+            initialization. None for a conversion without a config.
     """
 
     source: str
@@ -61,7 +61,7 @@ def _tensors(count: int) -> str:
 
 
 def module_group(name: str) -> str:
-    """The part of a network that a parameter belongs to, the levels of a head taken together.
+    """Return the part of the network that a parameter belongs to; the levels of a head are merged.
 
     Args:
         name (str): For example 'model.23.cv3.0.1.0.conv.weight' or 'backbone.stage1.0.conv.weight'.

@@ -1,4 +1,4 @@
-"""What can be wrong with a foreign checkpoint."""
+"""Errors of the checkpoint conversion."""
 
 
 class CheckpointError(ValueError):
@@ -6,4 +6,4 @@ class CheckpointError(ValueError):
 
 
 class UnsafeCheckpointError(CheckpointError):
-    """A checkpoint whose pickle asks for code that this project does not run."""
+    """A checkpoint whose pickle refers to code outside the allow-list."""

@@ -1,4 +1,4 @@
-"""The names in Ultralytics' checkpoints: classes of the model become stubs that only keep their state."""
+"""Unpickle Ultralytics checkpoints; model classes become stubs that only keep their state."""
 from pathlib import PurePath
 from typing import Any
 
@@ -9,13 +9,13 @@ STUB_MODULES = ('ultralytics.', 'torch.nn.modules.')
 
 
 class Stub:
-    """Stands for an object of a foreign class; does nothing.
+    """Inert placeholder for an object of a foreign class.
 
     Args:
-        source (str): Full name of the class that it stands for.
+        source (str): Full name of the class.
 
     Attributes:
-        state (dict): What would have become the object's ``__dict__``.
+        state (dict): Pickled ``__dict__`` of the object.
     """
 
     __slots__ = ('source', 'state')
@@ -24,7 +24,7 @@ class Stub:
         self.source, self.state = source, {}
 
     def set_state(self, state: Any) -> None:
-        """Keep the state, unless it is that of a class with a form of its own."""
+        """Keep the state if it is a dict; classes with a custom state get an empty one."""
         self.state = state if isinstance(state, dict) else {}
 
     @property
@@ -42,7 +42,7 @@ def _is_stub(source: str) -> bool:
 
 
 def _stub_attribute(owner: Any, name: Any) -> Name:
-    """Stands for ``getattr``, with which a checkpoint stores a method such as ``Detect.forward``."""
+    """Replace ``getattr``, which checkpoints use to store a method such as ``Detect.forward``."""
     if type(owner) is not Name or not _is_stub(owner.source) or type(name) is not str:
         raise UnsafePickleError('it wants builtins.getattr of something that is not a class of the model')
     return Name(f'{owner.source}.{name}')

@@ -1,4 +1,4 @@
-"""Reading of Ultralytics checkpoints without Ultralytics, and without running code of the file."""
+"""Read Ultralytics checkpoints without Ultralytics and without running code from the file."""
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -22,24 +22,24 @@ _TASKS = {
 _MAX_MODULES = 100_000
 _MAX_TEXT = 1000
 
-# What a tree of odd objects ends in.
+# Errors that malformed object trees cause
 _DAMAGE = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
 class UltralyticsCheckpoint:
-    """What a checkpoint holds that matters here.
+    """Contents of an Ultralytics checkpoint.
 
     Attributes:
         path (Path): The file.
         state_dict (dict): Parameters and persistent buffers, ``model.N.…``; floating point ones as float32.
         layers (tuple[str]): Class names of the layers ``model.0``, ``model.1``, …; the last one is the head.
         names (tuple[str]): Class names, by index.
-        task (str): 'detect', 'segment', 'pose', 'obb', 'classify', or the model class where it is another one.
-        train_metrics (dict): Metrics that the training stored, plain values only.
-        date (str): When it was written; '' when unknown.
-        version (str): Version of Ultralytics that wrote it; '' when unknown.
-        license (str): The license that the file states; '' when it states none.
+        task (str): 'detect', 'segment', 'pose', 'obb', 'classify', or else the name of the model class.
+        train_metrics (dict): Metrics stored by the training, plain values only.
+        date (str): Date of the file; '' if unknown.
+        version (str): Version of Ultralytics that wrote the file; '' if unknown.
+        license (str): License stated in the file; '' if none.
     """
 
     path: Path
@@ -59,9 +59,9 @@ class UltralyticsCheckpoint:
 
 
 def read_ultralytics_checkpoint(path: Union[str, Path]) -> UltralyticsCheckpoint:
-    """Read a ``.pt`` file that Ultralytics wrote; nothing that the file names is imported or called.
+    """Read a ``.pt`` file written by Ultralytics without importing or calling anything that the file names.
 
-    The averaged weights (``ema``) are taken where the file has them, else ``model``, as Ultralytics does.
+    Like Ultralytics, read the averaged weights (``ema``) if the file has them, else ``model``.
 
     Args:
         path (str or Path): A zip-format checkpoint (``torch.save`` of torch >= 1.6).
@@ -70,9 +70,9 @@ def read_ultralytics_checkpoint(path: Union[str, Path]) -> UltralyticsCheckpoint
         UltralyticsCheckpoint: Weights and description.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        UnsafeCheckpointError: The pickle asks for code outside the allow-list; the name is in the message.
-        CheckpointError: The file is of another format, damaged, or holds no Ultralytics model.
+        FileNotFoundError: The file does not exist.
+        UnsafeCheckpointError: The pickle refers to code outside the allow-list; the message names it.
+        CheckpointError: The file has another format, is damaged, or contains no Ultralytics model.
     """
     path = Path(path)
     if not path.is_file():
@@ -125,7 +125,7 @@ def _children(module: Stub) -> Dict[str, Stub]:
 
 
 def _state_dict(model: Stub, max_bytes: int) -> Dict[str, torch.Tensor]:
-    """Copy all tensors; tensors that share their numbers are copied too, within reason."""
+    """Copy all tensors, up to a total size; tensors that share a storage are copied separately."""
     state_dict = {}
     for name, record in _tensors(model, count(1)):
         state_dict[name] = _tensor(record)
@@ -136,7 +136,7 @@ def _state_dict(model: Stub, max_bytes: int) -> Dict[str, torch.Tensor]:
 
 
 def _tensor(record: TensorRecord) -> torch.Tensor:
-    """Copy one tensor; floating point becomes float32."""
+    """Copy one tensor; convert floating point to float32."""
     storage = record.storage
     if record.numel > storage.numel:
         raise CheckpointError(f'damaged: data/{storage.key} has {storage.num_bytes} bytes, not what its tensors need')
@@ -175,7 +175,7 @@ def _text(value: Any) -> str:
 
 
 def _plain_values(values: Any) -> Dict[str, Any]:
-    """Keep the entries of a dictionary (or of a stubbed namespace) that are text, numbers, truth values or None."""
+    """Keep the entries of a dictionary (or of a stubbed namespace) that are strings, numbers, bools or None."""
     if isinstance(values, Stub):
         values = values.state
     if not isinstance(values, dict):

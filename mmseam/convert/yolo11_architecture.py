@@ -1,23 +1,23 @@
-"""Whether a checkpoint is a YOLO11, and which one."""
+"""Recognize YOLO11 checkpoints and their size."""
 from itertools import zip_longest
 
 from .errors import CheckpointError
 from .ultralytics_reader import UltralyticsCheckpoint
 from .yolo11_keys import HEAD_PREFIX, YOLO11_LAYERS
 
-# Channels of the stem and number of attention blocks in C2PSA, of which no two sizes have the same pair.
+# Size by stem channels and number of attention blocks in C2PSA; each pair is unique
 _SIZES = {(16, 1): 'n', (32, 1): 's', (64, 1): 'm', (64, 2): 'l', (96, 2): 'x'}
 _STEM = 'model.0.conv.weight'
 
 
 def check_yolo11(checkpoint: UltralyticsCheckpoint) -> None:
-    """Refuse what is not a YOLO11 with a box and a class branch on three levels.
+    """Check that a checkpoint is a YOLO11 with a box and a class branch on three levels.
 
     Args:
-        checkpoint (UltralyticsCheckpoint): What was read.
+        checkpoint (UltralyticsCheckpoint): The checkpoint.
 
     Raises:
-        CheckpointError: It is another architecture, or its BatchNorm was fused away; the message says where.
+        CheckpointError: It has another architecture, or its BatchNorm layers are fused; the message says where.
     """
     path, layers = checkpoint.path, checkpoint.layers
     for index, (found, expected) in enumerate(zip_longest(layers[:-1], YOLO11_LAYERS, fillvalue='nothing')):
@@ -37,7 +37,7 @@ def check_yolo11(checkpoint: UltralyticsCheckpoint) -> None:
 
 
 def yolo11_size(checkpoint: UltralyticsCheckpoint) -> str:
-    """Size of a YOLO11, from its tensors.
+    """Infer the size of a YOLO11 from its tensors.
 
     Args:
         checkpoint (UltralyticsCheckpoint): A YOLO11.

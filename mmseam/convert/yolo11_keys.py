@@ -1,12 +1,12 @@
-"""Names of parameters: from Ultralytics' YOLO11 (and the article's heads inside it) to mmseam's modules.
+"""Map parameter names of Ultralytics' YOLO11 and the published YOLO11 SEAM and MultiSEAM heads to mmseam's.
 
-Pure functions on strings; no file and no network is needed.
+Pure functions on strings; they need neither files nor models.
 """
 import re
 from functools import partial
 from typing import Callable, Container, Dict, Iterable, Optional
 
-# Class names of the layers model.0 … model.22; the head, model.23, may be any that has the branches cv2 and cv3.
+# Class names of the layers model.0 … model.22; the head, model.23, can be any with branches cv2 and cv3.
 YOLO11_LAYERS = ('Conv', 'Conv', 'C3k2', 'Conv', 'C3k2', 'Conv', 'C3k2', 'Conv', 'C3k2', 'SPPF', 'C2PSA',
                  'Upsample', 'Concat', 'C3k2', 'Upsample', 'Concat', 'C3k2', 'Conv', 'Concat', 'C3k2', 'Conv',
                  'Concat', 'C3k2')
@@ -24,7 +24,7 @@ _CONV = r'(conv|bn)\.\w+$'
 _SPLIT = {'cv1': 'main_conv', 'cv2': 'final_conv'}  # C3k2 and C2PSA: 1×1 in, 1×1 out
 _SERIAL = {'cv1': 'conv1', 'cv2': 'conv2'}  # bottleneck and SPPF: one convolution after the other
 _C3K = {'cv1': 'main_conv', 'cv2': 'short_conv', 'cv3': 'final_conv'}
-# Of a separable convolution and of a patch embedding in the article's attention, relative to either.
+# Parts of a separable convolution and of a patch embedding in the published attention
 _ATTENTION_PARTS = {
     '0': 'conv', '2': 'bn', '0.fn.0': 'depthwise.conv', '0.fn.2': 'depthwise.bn', '1': 'pointwise.conv',
     '3': 'pointwise.bn',
@@ -66,14 +66,14 @@ def _below(prefix: str, key: Optional[str]) -> Optional[str]:
 
 
 def article_attention_key(key: str) -> Optional[str]:
-    """Name of a parameter of SEAM or MultiSEAM, relative to the layer.
+    """Map a parameter name of SEAM or MultiSEAM, relative to the layer.
 
     Args:
-        key (str): Name in the article's code, for example 'DCovN.0.0.fn.0.weight' or 'DCovN2.3.1.bias'.
+        key (str): Name in the published code, for example 'DCovN.0.0.fn.0.weight' or 'DCovN2.3.1.bias'.
 
     Returns:
         str, optional: Name in :class:`mmseam.models.layers.SEAM` or :class:`MultiSEAM`, for example
-        'body.0.depthwise.conv.weight' or 'bodies.2.blocks.0.pointwise.conv.bias'; None if it is none of theirs.
+        'body.0.depthwise.conv.weight' or 'bodies.2.blocks.0.pointwise.conv.bias'; None for any other name.
     """
     gate = re.match(r'fc\.([02])\.(\w+)$', key)
     if gate:
@@ -91,10 +91,10 @@ def article_attention_key(key: str) -> Optional[str]:
 
 
 def article_head_key(key: str) -> Optional[str]:
-    """Name of a parameter of the article's ``Detect_SEAM`` or ``Detect_MultiSEAM``, relative to the head.
+    """Map a parameter name of the published ``Detect_SEAM`` or ``Detect_MultiSEAM``, relative to the head.
 
     Args:
-        key (str): Name in the article's code, for example 'cv3.0.1.DCovN0.0.weight'.
+        key (str): Name in the published code, for example 'cv3.0.1.DCovN0.0.weight'.
 
     Returns:
         str, optional: Name in :class:`mmseam.models.SEAMHeadModule` or :class:`MultiSEAMHeadModule`, for example
@@ -104,7 +104,7 @@ def article_head_key(key: str) -> Optional[str]:
 
 
 def yolo11_head_key(key: str) -> Optional[str]:
-    """Name of a parameter of YOLO11's own head, relative to the head.
+    """Map a parameter name of the original YOLO11 head, relative to the head.
 
     Args:
         key (str): Name in Ultralytics' ``Detect``, for example 'cv3.0.1.0.conv.weight'.
@@ -133,15 +133,15 @@ def _plain_layer_key(branch: str, layer: int, rest: str) -> Optional[str]:
 
 
 def map_yolo11_keys(keys: Iterable[str]) -> Dict[str, Optional[str]]:
-    """Map the names of a whole network.
+    """Map the parameter names of a complete network.
 
     Args:
-        keys (Iterable[str]): All names of an Ultralytics state dict, 'model.0.conv.weight' and so on. All, since
-            whether a block is a C3k shows in its neighbors' names only.
+        keys (Iterable[str]): All names of an Ultralytics state dict, 'model.0.conv.weight' and so on. All are needed:
+            only sibling names show whether a block is a C3k.
 
     Returns:
-        dict: For each name the one in an mmyolo ``YOLODetector`` of ours, or None where it has no counterpart:
-        branches of the head beyond box and class, the fixed 'dfl', and what no YOLO11 layer holds.
+        dict: The name in mmseam's ``YOLODetector`` for each key, or None without a counterpart: head branches other
+        than box and class, the fixed 'dfl', and names that are in no YOLO11 layer.
     """
     keys = list(keys)
     c3k_blocks = {match[1] for match in (re.match(r'(model\.\d+\.m\.\d+)\.cv3\.', key) for key in keys) if match}
@@ -151,7 +151,7 @@ def map_yolo11_keys(keys: Iterable[str]) -> Dict[str, Optional[str]]:
 
 
 def is_backbone_key(key: str) -> bool:
-    """Whether an Ultralytics name, 'model.4.cv1.conv.weight' for example, belongs to YOLO11's backbone."""
+    """Return whether an Ultralytics name, 'model.4.cv1.conv.weight' for example, belongs to the backbone."""
     match = re.match(r'model\.(\d+)\.', key)
     return match is not None and _LAYER_TARGETS.get(int(match[1]), '').startswith('backbone.')
 

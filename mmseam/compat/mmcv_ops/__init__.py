@@ -1,21 +1,24 @@
-"""The operators of ``mmcv._ext`` that the detectors of mmdet and mmyolo need, in NumPy and plain PyTorch.
+"""NumPy and PyTorch versions of the ``mmcv._ext`` operators that detectors of mmdet and mmyolo need.
 
-Signatures, in-place outputs and results are those of mmcv 2.0's C++ and CUDA kernels. The code that calls them is
-mmcv's own Python (``mmcv.ops``), so nothing here is for direct use. What no detector of the hosts asks for (softmax
-focal loss, class weights of the sigmoid one, RoIAlign with maximum pooling) raises NotImplementedError when called.
+Broken: mmcv 2.0.x, the newest that mmyolo 0.6 accepts, has no wheels for current PyTorch.
+Remove when mmyolo accepts an mmcv that has wheels for current PyTorch.
+
+Signatures, in-place outputs and results match mmcv 2.0's C++ and CUDA kernels. They are called by mmcv's own Python
+(``mmcv.ops``) and not meant for direct use. Operators that no host detector uses (softmax focal loss, class weights of
+sigmoid focal loss, RoIAlign with max pooling) raise NotImplementedError when called.
 """
 
 __all__ = ['needs_compiled_mmcv']
 
 
 def needs_compiled_mmcv(operator: str) -> NotImplementedError:
-    """Build the error of an operator that is missing here; it says what to do.
+    """Build the error for a missing operator.
 
     Args:
-        operator (str): Name of the operator, and of the option where only that is missing.
+        operator (str): Name of the operator, and of the option if only that is missing.
 
     Returns:
-        NotImplementedError: To be raised.
+        NotImplementedError: The error to raise; it says what to do.
     """
     return NotImplementedError(
         f'the operator `{operator}` exists only in a compiled mmcv, and mmcv-lite is installed: build mmcv with a '

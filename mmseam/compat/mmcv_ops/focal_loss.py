@@ -25,7 +25,7 @@ def sigmoid_focal_loss_forward(input: Tensor, target: Tensor, weight: Tensor, ou
         weight (Tensor): Empty; mmdet weights losses itself.
         output (Tensor): Filled with the loss, shape (N, C).
         gamma (float): Focusing exponent.
-        alpha (float): Weight of the positive logits; negative ones weigh 1 - alpha.
+        alpha (float): Weight of the positive logits; negatives have the weight 1 - alpha.
 
     Raises:
         NotImplementedError: There are class weights.
@@ -48,9 +48,9 @@ def sigmoid_focal_loss_backward(input: Tensor, target: Tensor, weight: Tensor, g
 
 
 def _probability(logits: Tensor, target: Tensor) -> Tuple[Tensor, Tensor]:
-    """Sigmoid, at least float32 because the smallest float16 is no guard of a logarithm, and the positive places."""
+    """Return the sigmoid and the mask of positives; at least float32, as float16 cannot keep the logarithm finite."""
     dtype = torch.promote_types(logits.dtype, torch.float32)
-    # No column is that of the background
+    # The background has no column
     positive = torch.arange(logits.size(1), device=logits.device) == target[:, None]
     return logits.to(dtype).sigmoid(), positive
 

@@ -1,8 +1,8 @@
 """Non-maximum suppression with the results of mmcv's kernel.
 
-torchvision's where it loads, else NumPy. OpenCV's ``cv2.dnn.NMSBoxes`` is not used, as measured with OpenCV 5.0: it
-lets two boxes without area suppress each other, rounds otherwise, so that an IoU equal to the threshold (1/10, 7/20)
-may suppress, and compares every pair of kept boxes (6 s for 30,000 scattered boxes on one core; this form 1 s).
+Uses torchvision if it loads, else NumPy. OpenCV's ``cv2.dnn.NMSBoxes`` is not used (measured with OpenCV 5.0): two
+boxes without area suppress each other, its rounding lets an IoU equal to the threshold (1/10, 7/20) suppress, and it
+compares every pair of kept boxes (6 s for 30,000 scattered boxes on one core; this implementation 1 s).
 """
 from typing import Tuple
 
@@ -15,16 +15,16 @@ from mmseam.compat.mmcv_ops.torchvision_ops import torchvision_ops
 
 __all__ = ['nms']
 
-_GROUP = 128  # boxes that are settled together: enough to amortize NumPy's calls, few enough to compare all pairs
+_GROUP = 128  # boxes per group: enough to amortize NumPy's calls, few enough to compare all pairs
 _BLOCK = 16  # suppressors compared at once: neighbors along x, so that they reach nearly the same boxes
 
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Tensor:
-    """Greedy suppression of every box whose IoU with a kept box of higher score exceeds a threshold.
+    """Suppress every box whose IoU with a kept box of higher score exceeds a threshold.
 
     Args:
         boxes (Tensor): Boxes x1, y1, x2, y2, shape (N, 4).
-        scores (Tensor): Scores of any value and sign, shape (N,); of equal scores the first box goes first.
+        scores (Tensor): Scores of any value and sign, shape (N,); ties are broken by index.
         iou_threshold (float): An IoU equal to it does not suppress.
         offset (int): Added to widths and heights: 1 where x2 and y2 are the last pixels, else 0.
 
@@ -37,7 +37,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
     threshold = float(np.float32(iou_threshold))
     compiled = torchvision_ops(boxes.device.type)
     if compiled is not None:
-        # torchvision knows no offset, but a box that ends one pixel later has the same widths.
+        # torchvision has no offset, but a box that ends one pixel later has the same widths.
         far_corner = boxes.new_tensor([0, 0, offset, offset], dtype=torch.float32)
         return compiled.nms(boxes.float() + far_corner, scores.float(), threshold)
     order = scores.sort(descending=True, stable=True)[1].cpu().numpy()
@@ -46,7 +46,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int) -> Ten
 
 
 def _suppress(boxes: np.ndarray, order: np.ndarray, threshold: float, offset: int) -> np.ndarray:
-    """Indices of the kept boxes; the best boxes are settled as a group, then lower the rest together."""
+    """Return the indices of the kept boxes; each group of best boxes is resolved, then suppresses the rest."""
     rows = to_rows(boxes, offset)
     by_x = np.argsort(boxes[:, 0], kind='stable')
     alive = np.ones(len(boxes), dtype=bool)
@@ -64,7 +64,7 @@ def _suppress(boxes: np.ndarray, order: np.ndarray, threshold: float, offset: in
 
 
 def _settle(rows: np.ndarray, threshold: float, offset: int) -> np.ndarray:
-    """Mask of the boxes that greedy suppression keeps; each box is compared with each."""
+    """Return the mask of boxes that greedy suppression keeps; compares all pairs."""
     spares = ~(overlap(rows[:, :, None], rows[:, None], offset) > np.float32(threshold))
     alive = np.ones(rows.shape[1], dtype=bool)
     for index, spared in enumerate(spares):
@@ -74,9 +74,9 @@ def _settle(rows: np.ndarray, threshold: float, offset: int) -> np.ndarray:
 
 
 def _suppressed(suppressors: np.ndarray, rows: np.ndarray, threshold: float, offset: int) -> np.ndarray:
-    """Mask of the boxes that any of the suppressors exceeds the threshold with; both by ascending x1.
+    """Return the mask of boxes that any suppressor suppresses; both sorted by x1.
 
-    Only boxes within reach along x are compared, which is most of the speed.
+    Comparing only boxes within reach along x gives most of the speed.
     """
     mask = np.zeros(rows.shape[1], dtype=bool)
     starts, stops = _reach(suppressors, rows, threshold, offset)
@@ -89,14 +89,14 @@ def _suppressed(suppressors: np.ndarray, rows: np.ndarray, threshold: float, off
 
 
 def _reach(suppressors: np.ndarray, rows: np.ndarray, threshold: float, offset: int) -> Tuple[np.ndarray, np.ndarray]:
-    """First and last + 1 place of the boxes that each suppressor could suppress.
+    """Return the first and last + 1 index of the boxes that each suppressor could suppress.
 
-    An IoU above t > 0 needs a common part, hence x1 below the other's x2, and widths of a ratio below 1 / t.
+    An IoU above t > 0 requires an intersection, hence x1 below the other's x2, and a ratio of widths below 1 / t.
     """
     if not threshold > 0:
         return np.zeros(suppressors.shape[1], dtype=int), np.full(suppressors.shape[1], rows.shape[1])
     x1, x2 = suppressors[0].astype(np.float64), -suppressors[2].astype(np.float64) + offset
     widest = np.maximum(x2 - x1, 0) / threshold * 1.001  # a thousandth for the rounding of the IoU
-    places = rows[0].astype(np.float64)
-    starts = np.searchsorted(places, x1 - widest)
-    return starts, np.maximum(starts, np.searchsorted(places, x2, side='right'))
+    lefts = rows[0].astype(np.float64)
+    starts = np.searchsorted(lefts, x1 - widest)
+    return starts, np.maximum(starts, np.searchsorted(lefts, x2, side='right'))

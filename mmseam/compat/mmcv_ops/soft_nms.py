@@ -1,4 +1,4 @@
-"""Soft-NMS with the results of mmcv's CPU kernel (it has no other).
+"""Soft-NMS with the results of mmcv's CPU kernel (mmcv has no other).
 
 Bodla et al., "Soft-NMS -- Improving Object Detection With One Line of Code", ICCV 2017, algorithm in Fig. 2.
 """
@@ -20,16 +20,16 @@ def softnms(boxes: Tensor, scores: Tensor, dets: Tensor, iou_threshold: float, s
     Args:
         boxes (Tensor): Boxes x1, y1, x2, y2 on the CPU, shape (N, 4).
         scores (Tensor): Shape (N,).
-        dets (Tensor): Filled in place, shape (N, 5): its first K rows become the boxes and lowered scores of the K
-            boxes left, in the order in which they were chosen.
-        iou_threshold (float): IoU from which ``method`` 0 and 1 lower a score.
+        dets (Tensor): Filled in place, shape (N, 5): its first K rows become the boxes and decayed scores of the K
+            kept boxes, in the order of selection.
+        iou_threshold (float): IoU at which ``method`` 0 and 1 start to lower a score.
         sigma (float): Width of ``method`` 2.
-        min_score (float): Boxes whose score falls below it are dropped; the best box of all never is.
+        min_score (float): Boxes whose score falls below it are dropped; the best box is always kept.
         method (int): 0 naive, score × 0; 1 linear, score × (1 - IoU); 2 Gaussian, score × exp(-IoU² / sigma).
-        offset (int): Added to widths and heights: 1 where x2 and y2 are the last pixels, else 0.
+        offset (int): Added to widths and heights: 1 if x2 and y2 are the last pixels, else 0.
 
     Returns:
-        Tensor: Indices of the boxes left, int64, shape (K,).
+        Tensor: Indices of the kept boxes, int64, shape (K,).
     """
     corners = boxes.detach().float().numpy()
     table = np.concatenate([to_rows(corners, offset), scores.detach().float().numpy()[None]])
@@ -55,7 +55,7 @@ def softnms(boxes: Tensor, scores: Tensor, dets: Tensor, iou_threshold: float, s
 
 
 def _decay(iou: np.ndarray, iou_threshold: float, sigma: float, method: int) -> np.ndarray:
-    """Factors of the scores."""
+    """Compute the factors of the scores."""
     if method not in (_NAIVE, _LINEAR):
         return np.exp(-(iou * iou) / np.float32(sigma))
     lowered = np.zeros_like(iou) if method == _NAIVE else 1 - iou
@@ -63,7 +63,7 @@ def _decay(iou: np.ndarray, iou_threshold: float, sigma: float, method: int) -> 
 
 
 def _close_gaps(columns: np.ndarray, lost: np.ndarray) -> None:
-    """Move the last columns into the places of lost ones; the kernel's way, which decides between equal scores."""
+    """Move the last columns into the gaps of dropped ones, like the kernel; the order decides between ties."""
     count = int((~lost).sum())
     gaps = np.flatnonzero(lost[:count])
     columns[..., gaps] = columns[..., count + np.flatnonzero(~lost[count:])[::-1]]

@@ -1,4 +1,4 @@
-"""The module that ``import mmcv._ext`` loads where no compiled one is installed (see ``mmseam.compat.mmcv_ext``)."""
+"""Python version of ``mmcv._ext``, loaded if no compiled one is installed (see ``mmseam.compat.mmcv_ext``)."""
 from typing import Any, Callable
 
 from mmseam.compat.mmcv_ops import needs_compiled_mmcv
@@ -14,7 +14,7 @@ __all__ = [
 
 
 def get_compiler_version() -> str:
-    """Asked by ``mmcv.utils.collect_env``, which writes the same word where mmcv has no ops."""
+    """Return what ``mmcv.utils.collect_env`` reports for mmcv without ops."""
     return 'n/a'
 
 
@@ -22,7 +22,7 @@ get_compiling_cuda_version = get_compiler_version
 
 
 def __getattr__(name: str) -> Callable:
-    """Any other operator exists, so that ``mmcv.ops`` imports, and says what to do when it is called."""
+    """Return a function that raises an error when called, so that ``mmcv.ops`` can be imported."""
     if name.startswith('__'):
         raise AttributeError(name)
 
