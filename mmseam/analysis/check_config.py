@@ -1,11 +1,10 @@
 """Check a config for contradictions before anything is built."""
-from pathlib import Path
 from typing import Iterator, List, Optional, Tuple
 
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
 
-from mmseam.registry import DATASETS
+from mmseam.datasets.contents import class_names
 from mmseam.utils.config import ConfigError
 from mmseam.utils.test_cfg import check_test_cfg
 
@@ -55,10 +54,8 @@ def _check_classes(cfg: Config) -> Iterator[str]:
 
 
 def _check_dataset(name: str, dataset: ConfigDict, key: str, number: int) -> Iterator[str]:
-    classes = _class_names(dataset)
+    classes = class_names(dataset)
     if isinstance(classes, str):
-        if Path(classes).is_file():  # MMEngine reads the names from this file
-            return
         yield (f'{name}.metainfo.classes is the text {classes!r}, not a tuple of names; for a single class write '
                f'({classes!r}, ), with the comma')
     elif classes is not None and len(classes) != number:
@@ -88,12 +85,3 @@ def _datasets(name: str, dataset: Optional[ConfigDict]) -> List[Tuple[str, Confi
         parts = enumerate(dataset['datasets'])
         return [found for i, part in parts for found in _datasets(f'{name}.datasets.{i}', part)]
     return [(name, dataset)]
-
-
-def _class_names(dataset: ConfigDict):
-    """Return the class names of the config, else of the dataset's type, else None."""
-    metainfo = dataset.get('metainfo') or {}
-    if 'classes' in metainfo:
-        return metainfo['classes']
-    kind = DATASETS.get(dataset['type']) if isinstance(dataset.get('type'), str) else dataset.get('type')
-    return getattr(kind, 'METAINFO', {}).get('classes')

@@ -6,8 +6,8 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
 
-from mmseam.registry import DATASETS
-from mmseam.utils.config import innermost_dataset
+from mmseam.datasets.contents import class_names
+from mmseam.utils.config import innermost_dataset, to_plain
 from mmseam.utils.test_cfg import REQUIRED_KEYS, check_test_cfg
 from mmseam.version import __version__
 
@@ -135,7 +135,7 @@ class ModelMetadata:
             has_nms=has_nms,
             pad_value=float(pad_value.get('img', 0) if isinstance(pad_value, dict) else pad_value),
             allow_scale_up=_allow_scale_up(pipeline, letterbox),
-            test_cfg={key: value for key, value in _plain(cfg.model.test_cfg).items() if key in _TEST_CFG_KEYS},
+            test_cfg={key: value for key, value in to_plain(cfg.model.test_cfg).items() if key in _TEST_CFG_KEYS},
             config=_config_name(cfg))
 
 
@@ -168,13 +168,6 @@ _RULES: Dict[str, Tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(('to_rgb', 'dynamic', 'has_nms', 'allow_scale_up'), _BOOL),
     **dict.fromkeys(('config', 'version'), _TEXT),
 }
-
-
-def _plain(value: Any) -> Any:
-    """Plain dicts and tuples, without MMEngine's subclasses and scope marks."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items() if key != '_scope_'}
-    return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
 
 
 def _floats(values: Optional[Sequence[float]], default: float) -> Tuple[float, ...]:
@@ -226,17 +219,11 @@ def _checked_size(size: Sequence[int], stride: int) -> Tuple[int, int]:
 
 def _classes(cfg: Config, checkpoint_meta: Mapping[str, Any]) -> Tuple[str, ...]:
     number = cfg.model.bbox_head.head_module.num_classes
-    names = (checkpoint_meta.get('dataset_meta') or {}).get('classes') or _classes_of_dataset(cfg)
+    names = (checkpoint_meta.get('dataset_meta') or {}).get('classes')
+    if not names:
+        with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmyolo')):
+            names = class_names(_test_dataset(cfg))
     names = tuple(map(str, names or range(number)))
     if len(names) != number:
         raise ValueError(f'the head has {number} classes, but the checkpoint or the test set names {len(names)}')
     return names
-
-
-def _classes_of_dataset(cfg: Config) -> Optional[Sequence[str]]:
-    dataset = _test_dataset(cfg)
-    names = (dataset.get('metainfo') or {}).get('classes')
-    if names or 'type' not in dataset:
-        return names
-    with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmyolo')):
-        return getattr(DATASETS.get(dataset.type), 'METAINFO', {}).get('classes')

@@ -7,8 +7,10 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
-from mmseam.registry import DATASETS, MODELS
+from mmseam.datasets.contents import class_names
+from mmseam.registry import MODELS
 from mmseam.utils.checkpoint_match import check_checkpoint_file, require_match
+from mmseam.utils.config import ConfigError
 
 
 def load_trained_detector(cfg: Config, checkpoint: Union[str, Path]) -> Tuple[nn.Module, dict]:
@@ -42,10 +44,17 @@ def read_classes(cfg: Config, meta: dict) -> Tuple[str, ...]:
         meta (dict): ``meta`` of its checkpoint.
 
     Returns:
-        tuple[str, ...]: The names in the checkpoint, or where it has none those of the config's test set.
+        tuple[str, ...]: The names in the checkpoint if there are any, else those of the config's test set.
+
+    Raises:
+        ConfigError: Neither names the classes.
     """
     stored = {name.lower(): value for name, value in (meta.get('dataset_meta') or meta).items()}
     if 'classes' in stored:
         return tuple(stored['classes'])
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmyolo')):
-        return tuple(DATASETS.build(dict(cfg.test_dataloader.dataset, lazy_init=True)).metainfo['classes'])
+        names = class_names((cfg.get('test_dataloader') or {}).get('dataset') or {})
+    if names is None or isinstance(names, str):
+        raise ConfigError('neither the checkpoint nor the test set of the config names the classes; set '
+                          'test_dataloader.dataset.metainfo.classes to a tuple of names')
+    return tuple(names)

@@ -4,7 +4,7 @@ import difflib
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Optional, Sequence, Union
+from typing import Any, Optional, Sequence, Union
 
 import torch
 from mmengine.config import Config, ConfigDict, DictAction
@@ -155,3 +155,17 @@ def innermost_dataset(dataset: ConfigDict) -> ConfigDict:
     while 'dataset' in dataset:
         dataset = dataset.dataset
     return dataset
+
+
+def to_plain(value: Any) -> Any:
+    """Convert MMEngine's containers to plain dicts and lists without scopes, which print well and fit into JSON.
+
+    Args:
+        value (Any): A value of a config.
+
+    Returns:
+        Any: The same as dicts, lists (tuples too) and scalars, without ``_scope_``.
+    """
+    if isinstance(value, dict):
+        return {key: to_plain(item) for key, item in value.items() if key != '_scope_'}
+    return [to_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

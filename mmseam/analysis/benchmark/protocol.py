@@ -4,7 +4,7 @@ from typing import List
 
 from mmengine.config import Config, ConfigDict
 
-from mmseam.utils.config import innermost_dataset
+from mmseam.utils.config import innermost_dataset, to_plain
 
 _SETTINGS = ('score_thr', 'nms', 'nms_pre', 'max_per_img', 'multi_label')
 
@@ -23,7 +23,7 @@ def protocol(cfg: Config, input_shapes: Counter) -> dict:
     metrics = [_metric(evaluator) for evaluator in evaluators]
     test_cfg = cfg.model.get('test_cfg') or {}
     test_cfg = test_cfg.get('rcnn', test_cfg)
-    settings = {key: _plain(test_cfg[key]) for key in _SETTINGS if key in test_cfg}
+    settings = {key: to_plain(test_cfg[key]) for key in _SETTINGS if key in test_cfg}
     resize = _resize(innermost_dataset(cfg.test_dataloader.dataset).pipeline)
     shapes = [f'{height}x{width}' for (height, width), _ in input_shapes.most_common(3)]
     more = f' and {len(input_shapes) - 3} more sizes' if len(input_shapes) > 3 else ''
@@ -46,17 +46,11 @@ def _metric(evaluator: ConfigDict) -> str:
 
 def _resize(pipeline: List[ConfigDict]) -> List[str]:
     """Describe the transforms that change the image size."""
-    return [
-        f'{transform.type}({", ".join(f"{key}={_plain(value)}" for key, value in transform.items() if key != "type")})'
-        for transform in pipeline if 'Resize' in str(transform.type) or str(transform.type).endswith('Pad')
-    ]
-
-
-def _plain(value):
-    """Convert MMEngine's containers to plain ones, which print well and can be dumped to JSON."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+    resizing = [transform for transform in pipeline
+                if 'Resize' in str(transform.type) or str(transform.type).endswith('Pad')]
+    settings = [', '.join(f'{key}={value}' for key, value in to_plain(transform).items() if key != 'type')
+                for transform in resizing]
+    return [f'{transform.type}({text})' for transform, text in zip(resizing, settings)]
 
 
 def _format(value) -> str:
