@@ -1,4 +1,4 @@
-"""Data sets, their transforms and converters."""
+"""Datasets, transforms and converters."""
 from .coco import YOLOCocoDataset
 from .collate import yolo_collate
 from .transforms import LoadIntactImage

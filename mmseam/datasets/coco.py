@@ -1,4 +1,4 @@
-"""COCO's annotations for MMYOLO."""
+"""COCO dataset for MMYOLO detectors."""
 from typing import List
 
 from mmyolo.datasets import YOLOv5CocoDataset
@@ -8,37 +8,37 @@ from mmseam.utils.config import ConfigError
 
 
 def require_images(images: List[dict], ann_file: str) -> List[dict]:
-    """Pass on what is left of a data set after its filters.
+    """Check that the filters of a dataset leave at least one image.
 
     Args:
-        images (List[dict]): The ``data_info`` of each image.
-        ann_file (str): The annotation file, for the message.
+        images (List[dict]): The ``data_info`` of each remaining image.
+        ann_file (str): Annotation file, for the error message.
 
     Returns:
-        List[dict]: The same.
+        List[dict]: ``images``, unchanged.
 
     Raises:
-        ConfigError: There are none, at which MMEngine would fail without saying why.
+        ConfigError: No image is left. MMEngine would fail without giving the reason.
     """
     if not images:
-        raise ConfigError(f'{ann_file}: no image is left; the file names none, or filter_cfg of the data set leaves '
+        raise ConfigError(f'{ann_file}: no image is left; the file names none, or filter_cfg of the dataset leaves '
                           'out all of them')
     return images
 
 
 @DATASETS.register_module()
 class YOLOCocoDataset(YOLOv5CocoDataset):
-    """MMYOLO's COCO data set, which says so when no image is left of it.
+    """MMYOLO's COCO dataset with a clear error if no image is left.
 
     Args:
-        *args, **kwargs: As of ``mmyolo.YOLOv5CocoDataset``.
+        *args, **kwargs: See ``mmyolo.YOLOv5CocoDataset``.
 
     Raises:
         ConfigError: The filters leave no image.
     """
 
     def filter_data(self) -> List[dict]:
-        """Leave out images, in training, as ``filter_cfg`` says.
+        """Filter the training images according to ``filter_cfg``.
 
         Returns:
             List[dict]: The remaining images.

@@ -1,4 +1,4 @@
-"""Collate function for configs that are inherited from mmseam."""
+"""Collate function that works in configs inherited from mmseam."""
 from typing import Optional, Sequence
 
 from mmyolo.datasets.utils import yolov5_collate
@@ -8,10 +8,10 @@ from mmseam.registry import FUNCTIONS
 
 @FUNCTIONS.register_module()
 def yolo_collate(data_batch: Sequence[dict], use_ms_training: bool = False, _scope_: Optional[str] = None) -> dict:
-    """MMYOLO's ``yolov5_collate``, usable in a config that others inherit by ``_base_ = 'mmseam::…'``.
+    """Collate samples with MMYOLO's ``yolov5_collate``, also in configs inherited with ``_base_ = 'mmseam::…'``.
 
-    MMEngine stamps ``_scope_`` on every dict with a ``type`` in such a config, and passes all keys of ``collate_fn``
-    to the function; MMYOLO's own does not take this one.
+    In such a config, MMEngine adds the key ``_scope_`` to every dict that has a ``type`` and passes all keys of
+    ``collate_fn`` to the function. MMYOLO's function does not accept ``_scope_``.
 
     Args:
         data_batch (Sequence[dict]): Samples as packed by ``PackDetInputs``.

@@ -1,4 +1,4 @@
-"""Which images of a list are there, and how large they are, without decoding them."""
+"""Existence and size of image files, without decoding them."""
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Dict, List, Set, Tuple
@@ -9,13 +9,13 @@ from tqdm import tqdm
 
 from .transforms.image_header import is_image_error, read_size
 
-#: Width and height of an image that is not there, and of a file in which no image size can be read.
+#: Width and height that stand for a missing image, and for a file without a readable image header.
 MISSING, UNREADABLE = 0, -1
 _READ_THREADS = 8
 
 
 def read_image_size(path: str) -> Tuple[int, int]:
-    """Width and height of an image file, from its header only.
+    """Read width and height of an image file from its header only.
 
     Args:
         path (str): Image file.
@@ -34,17 +34,17 @@ def read_image_size(path: str) -> Tuple[int, int]:
 
 
 def update_image_sizes(sizes: np.ndarray, names: List[str], image_dir: str) -> np.ndarray:
-    """Bring known image sizes up to date: find out which images are there, and read the sizes that are unknown.
+    """Update image sizes: check which images exist, and read the sizes that are unknown.
 
     Args:
-        sizes (np.ndarray): Shape (N, 2), int32, known widths and heights; ``MISSING`` or ``UNREADABLE`` otherwise.
+        sizes (np.ndarray): Shape (N, 2), int32, known widths and heights; else ``MISSING`` or ``UNREADABLE``.
         names (List[str]): The N file names, relative to ``image_dir``.
         image_dir (str): Folder of the images.
 
     Returns:
-        np.ndarray: Shape (N, 2), int32. Sizes that were known are taken over unless the image is gone.
+        np.ndarray: Shape (N, 2), int32. Known sizes are kept unless the image no longer exists.
     """
-    present = _present_images(names, image_dir)
+    present = _find_existing(names, image_dir)
     updated = np.where(present[:, None], sizes, np.int32(MISSING))
     unknown = np.flatnonzero(present & (updated[:, 0] <= 0))
     if len(unknown):
@@ -52,8 +52,8 @@ def update_image_sizes(sizes: np.ndarray, names: List[str], image_dir: str) -> n
     return updated
 
 
-def _present_images(names: List[str], image_dir: str) -> np.ndarray:
-    """Which images are there, by listing each folder once: 12,880 single look-ups take long on a network disk."""
+def _find_existing(names: List[str], image_dir: str) -> np.ndarray:
+    """Return a mask of the existing images. Each folder is listed once: 12,880 lookups are slow on a network disk."""
     listings: Dict[str, Set[str]] = {}
     present = np.zeros(len(names), dtype=bool)
     for i, name in enumerate(names):

@@ -1,17 +1,17 @@
-"""Data sets inside wrappers such as ``RepeatDataset``, ``ConcatDataset`` and ``MultiImageMixDataset``."""
+"""Access to datasets inside wrappers such as ``RepeatDataset``, ``ConcatDataset`` and ``MultiImageMixDataset``."""
 from typing import Any, Iterator, List
 
 from mmengine.dataset import Compose
 
 
 def wrapped_datasets(dataset: Any) -> List[Any]:
-    """Data sets that a wrapper holds, by MMEngine's convention: ``datasets`` or ``dataset``.
+    """List the datasets inside a wrapper, which MMEngine names ``datasets`` or ``dataset``.
 
     Args:
-        dataset (Any): A built data set.
+        dataset (Any): A built dataset.
 
     Returns:
-        List[Any]: What it wraps; empty if it is no wrapper.
+        List[Any]: The wrapped datasets; empty if ``dataset`` is not a wrapper.
     """
     if hasattr(dataset, 'datasets'):
         return list(dataset.datasets)
@@ -19,13 +19,13 @@ def wrapped_datasets(dataset: Any) -> List[Any]:
 
 
 def innermost_datasets(dataset: Any) -> Iterator[Any]:
-    """Yield the data sets inside all wrappers, those that read annotations.
+    """Yield the datasets inside all wrappers, which read the annotations.
 
     Args:
-        dataset (Any): A built data set, wrapped or not.
+        dataset (Any): A built dataset, wrapped or not.
 
     Yields:
-        Any: Each innermost data set; ``dataset`` itself if it is no wrapper.
+        Any: Each innermost dataset; ``dataset`` itself if it is not a wrapper.
     """
     inner = wrapped_datasets(dataset)
     if not inner:
@@ -35,16 +35,16 @@ def innermost_datasets(dataset: Any) -> Iterator[Any]:
 
 
 def replace_pipeline(dataset: Any, pipeline: List[dict]) -> int:
-    """Give every data set inside the wrappers another pipeline.
+    """Replace the pipeline of every dataset inside the wrappers.
 
-    ``MultiImageMixDataset`` has a pipeline of its own, which mixes the samples of the data set inside; it is emptied.
+    The pipeline of ``MultiImageMixDataset`` itself, which mixes samples of the wrapped dataset, is emptied.
 
     Args:
-        dataset (Any): A built data set, wrapped or not, changed in place.
+        dataset (Any): A built dataset, wrapped or not, changed in place.
         pipeline (List[dict]): Configs of the transforms, from loading to packing.
 
     Returns:
-        int: Number of pipelines that were replaced.
+        int: Number of replaced pipelines.
     """
     inner = wrapped_datasets(dataset)
     if inner:

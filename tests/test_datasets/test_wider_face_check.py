@@ -64,9 +64,9 @@ def test_files(write, tmp_path):
     assert found == {
         ('error', 'missing images'): ['e/a.jpg'],
         ('warning', 'images not 1024 pixels wide'): ['f/c.jpg: 512×30'],
-        ('warning', 'images that the annotation file does not name'): ['g/new.png'],
-        ('warning', 'images of the same content'): ['f/d.jpg = f/e.jpg'],
-        ('note', 'boxes that reach over the edge of their image'): ['f/c.jpg, face 1'],
+        ('warning', 'images not listed in the annotation file'): ['g/new.png'],
+        ('warning', 'images with identical content'): ['f/d.jpg = f/e.jpg'],
+        ('note', 'boxes that extend beyond their image'): ['f/c.jpg, face 1'],
     }
 
 
@@ -80,11 +80,11 @@ def test_faces(write, tmp_path):
         return [f'e/a.jpg, face {number}' for number in numbers]
 
     assert faults(tmp_path) == {
-        ('warning', 'boxes wholly outside their image'): of(4, 5),
-        ('note', 'boxes that reach over the edge of their image'): of(2, 3),
+        ('warning', 'boxes completely outside their image'): of(4, 5),
+        ('note', 'boxes that extend beyond their image'): of(2, 3),
         ('note', 'boxes of zero width or height'): of(6, 7),
         ('note', 'faces marked invalid'): of(8),
-        ('note', 'faces with the same box as another of their image'): of(9),
+        ('note', 'faces with the same box as another in their image'): of(9),
     }
 
 

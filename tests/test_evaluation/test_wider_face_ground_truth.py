@@ -57,7 +57,7 @@ ONE_EVENT, ONE_BOX = cells(cells(np.ones((2, 1)), [])), np.array([[1., 2, 3, 4]]
     (dict(face_bbx_list=cells(cells(ONE_BOX.T, []), cells(ONE_BOX))), r'a: boxes of shape \(4, 1\), not \(n, 4\)'),
     (dict(face_bbx_list=cells(cells(ONE_BOX, []), cells(1e39 * ONE_BOX))), 'image 1--Grüße/c: expected finite numbers'),
     (dict(file_list=cells(cells('a', 'a'), cells('c'))), "lists image '0--Parade/a' twice"),
-    (dict(file_list=cells(cells('a', 5), cells('c'))), 'do not hold the names'),
+    (dict(file_list=cells(cells('a', 5), cells('c'))), 'do not contain the names'),
     (dict(file_list=cells(cells('a', 'b'))), '2 events, but lists of images for 1'),
     (dict(event_list=dict(a=1)), 'an array of class 2'),
     (dict(face_bbx_list=cells(cells(1j * ONE_BOX, []), cells(ONE_BOX))), 'an array of class 0'),

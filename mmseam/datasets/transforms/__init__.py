@@ -1,4 +1,4 @@
-"""Loading, mosaic and packing of training images."""
+"""Transforms that load, mix and pack training images."""
 from .loading import LoadIntactImage
 from .mosaic_affine import MosaicAffine
 from .packing import PackPlanarInputs

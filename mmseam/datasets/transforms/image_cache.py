@@ -1,4 +1,4 @@
-"""Decoded images that are kept, in memory or on disk."""
+"""Caches of decoded images, in memory or on disk."""
 import hashlib
 import os
 import warnings
@@ -12,10 +12,10 @@ from mmseam.utils.atomic_write import atomic_write
 
 
 class ImageCache(metaclass=ABCMeta):
-    """Keeps images by name. What it returns is the caller's own: changing it changes no image here.
+    """Base class of caches of images by name. Callers may change the returned images; the cache is not affected.
 
     Args:
-        max_gb (float): No image is added beyond this many gigabytes; those that are there stay.
+        max_gb (float): Maximum size in gigabytes. When it is reached, no image is added; none is removed.
     """
 
     def __init__(self, max_gb: float) -> None:
@@ -23,23 +23,23 @@ class ImageCache(metaclass=ABCMeta):
 
     @abstractmethod
     def get(self, name: str) -> Optional[np.ndarray]:
-        """The image of that name, or None."""
+        """Return the image of this name, or None."""
 
     def put(self, name: str, image: np.ndarray) -> None:
-        """Keep an image if there is room."""
+        """Store an image if there is room."""
         if image.nbytes <= self._free:
             self._free -= image.nbytes
             self._store(name, image)
 
     @abstractmethod
     def _store(self, name: str, image: np.ndarray) -> None:
-        """Keep an image."""
+        """Store an image."""
 
 
 class RAMCache(ImageCache):
-    """Images in the memory of this process; each worker process has its own, of ``max_gb`` each.
+    """Cache in the memory of this process; every worker process has a separate one of up to ``max_gb``.
 
-    With ``persistent_workers=False`` workers, and what they keep, end with the epoch.
+    With ``persistent_workers=False``, the workers and their caches end with the epoch.
     """
 
     def __init__(self, max_gb: float) -> None:
@@ -47,7 +47,7 @@ class RAMCache(ImageCache):
         self._images: Dict[str, np.ndarray] = {}
 
     def get(self, name: str) -> Optional[np.ndarray]:
-        """A copy of the image, or None."""
+        """Return a copy of the image, or None."""
         image = self._images.get(name)
         return None if image is None else image.copy()
 
@@ -56,15 +56,15 @@ class RAMCache(ImageCache):
 
 
 class DiskCache(ImageCache):
-    """Images as ``.npy`` files, mapped into memory: all processes, and later trainings, share them.
+    """Cache of memory-mapped ``.npy`` files, shared by all processes and later trainings.
 
-    ``max_gb`` bounds what one process adds. In a folder in memory (``/dev/shm/…``) it is a cache in RAM that all
-    workers share. Files are written under another name first, so that none is ever seen half. A file that cannot be
-    written (the disk is full) is warned of once, and nothing more is added.
+    ``max_gb`` limits what one process adds. A folder in ``/dev/shm`` makes it a cache in RAM that all workers share.
+    Files are written atomically. If a file cannot be written (for example, the disk is full), there is one warning
+    and nothing more is added.
 
     Args:
-        max_gb (float): As of :class:`ImageCache`.
-        folder (str): Created if need be.
+        max_gb (float): Maximum size in gigabytes that this process adds.
+        folder (str): Folder of the files; created if missing.
     """
 
     def __init__(self, max_gb: float, folder: str) -> None:
@@ -72,12 +72,12 @@ class DiskCache(ImageCache):
         self._folder = Path(folder)
 
     def get(self, name: str) -> Optional[np.ndarray]:
-        """The image, mapped copy-on-write, or None."""
+        """Return the image, memory-mapped copy-on-write, or None."""
         try:
             image = np.load(self._path(name), mmap_mode='c')
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except Exception as error:  # damaged files raise nearly anything; the image is decoded and kept again
+        except Exception as error:  # damaged files raise nearly anything; the image is decoded and stored again
             image = error
         if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim in (2, 3) and image.size:
             return np.asarray(image)
@@ -97,18 +97,18 @@ class DiskCache(ImageCache):
 
 
 def build_image_cache(cache: Optional[str], max_gb: float, folder: Optional[str]) -> Optional[ImageCache]:
-    """The cache that a config asks for.
+    """Build an image cache.
 
     Args:
         cache (str, optional): ``'ram'``, ``'disk'``, or None for no cache.
-        max_gb (float): Its size in gigabytes.
-        folder (str, optional): Of ``'disk'``.
+        max_gb (float): Maximum size in gigabytes.
+        folder (str, optional): Folder of a ``'disk'`` cache.
 
     Returns:
         ImageCache | None: The cache.
 
     Raises:
-        ValueError: ``cache`` is another word, or ``'disk'`` has no folder.
+        ValueError: ``cache`` is unknown, or ``'disk'`` has no folder.
     """
     if cache is None:
         return None
@@ -121,8 +121,8 @@ def build_image_cache(cache: Optional[str], max_gb: float, folder: Optional[str]
     return DiskCache(max_gb, folder)
 
 
-def version_of(path: str) -> str:
-    """Name of an image file that changes when the file does; of what is no local file, the path."""
+def cache_key(path: str) -> str:
+    """Return a name for an image that changes when the file changes; for anything but a local file, the path."""
     try:
         status = os.stat(path)
     except OSError:

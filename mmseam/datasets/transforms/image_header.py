@@ -1,4 +1,4 @@
-"""Size of an image from its header, the limit on that size, and the error for an image that cannot be used."""
+"""Read and limit image sizes from file headers; the error for unusable images."""
 import errno
 import io
 import os
@@ -11,11 +11,11 @@ from PIL.PngImagePlugin import PngImageFile
 
 from .jpeg_header import jpeg_size
 
-#: Images of more pixels are not decoded: that many take 805 MB. Panoramas of 23,000 x 11,600 pixels are below it.
+#: Maximum number of pixels of an image to decode, which then takes 805 MB. Allows panoramas of 23,000 x 11,600 pixels.
 MAX_PIXELS = 2**28
 
-# Every 64 pixels of a JPEG take at least one bit, the shortest Huffman code (arithmetic coding, which could take less,
-# is not in use). A header that claims more is wrong, and would make the decoder allocate gigabytes for a small file.
+# Every 64 pixels of a JPEG take at least one bit, the shortest Huffman code (arithmetic coding could take less, but is
+# not used in practice). A header that claims more is wrong and would make the decoder allocate gigabytes.
 _JPEG_PIXELS_PER_BYTE = 64 * 8
 _HEADER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error)
 _EXIF_ORIENTATION = 0x0112
@@ -24,11 +24,11 @@ _PNG = b'\x89PNG\r\n\x1a\n'
 
 
 class BadImageError(OSError):
-    """An image file that is damaged, no image at all, or too large; the message names it and says what to do."""
+    """Error for a file that is damaged, too large or not an image; the message names it and says what to do."""
 
 
 def is_image_error(error: OSError) -> bool:
-    """Whether an error is about one image file, rather than about the machine (no memory, no network, no handles)."""
+    """Return whether an error is caused by one image file, not by the machine (memory, network, open files)."""
     about_one_file = BadImageError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError
     return isinstance(error, about_one_file) or error.errno == errno.EIO  # a bad sector
 
@@ -37,11 +37,11 @@ def read_size(file: IO[bytes]) -> Optional[Tuple[int, int]]:
     """Read width and height of an image from its header only.
 
     Args:
-        file (IO[bytes]): An image file, at its start.
+        file (IO[bytes]): An image file, positioned at its start.
 
     Returns:
-        Tuple[int, int] | None: Width and height in pixels after the rotation that its EXIF orientation asks for, which
-        ``cv2.imread`` applies; None for a file without a readable image header.
+        Tuple[int, int] | None: Width and height in pixels, rotated according to the EXIF orientation like
+        ``cv2.imread``; None for a file without a readable image header.
     """
     try:
         return _read_size(file)
@@ -50,17 +50,17 @@ def read_size(file: IO[bytes]) -> Optional[Tuple[int, int]]:
 
 
 def check_size(content: bytes, path: str) -> Optional[Tuple[int, int]]:
-    """Refuse an image that is too large to be decoded, or that claims to be.
+    """Reject an image that is too large, or whose header claims so.
 
     Args:
-        content (bytes): An image file.
-        path (str): Its name, for the error message.
+        content (bytes): Content of an image file.
+        path (str): Name of the file, for the error message.
 
     Returns:
-        Tuple[int, int] | None: Two sides in pixels, in any order; None where the header cannot be read.
+        Tuple[int, int] | None: The two sides in pixels, in any order; None if the header cannot be read.
 
     Raises:
-        BadImageError: The image has more than :data:`MAX_PIXELS`, or a JPEG more than its data can hold.
+        BadImageError: The image has more than :data:`MAX_PIXELS` pixels, or a JPEG more than its data can hold.
     """
     is_jpeg = content.startswith(b'\xff\xd8')
     try:
@@ -86,12 +86,12 @@ def _read_size(file: IO[bytes]) -> Optional[Tuple[int, int]]:
     except _HEADER_ERRORS:
         return None
     width, height = image.size
-    # Orientations 5 to 8 turn the image by a quarter; others do not exist
+    # Orientations 5 to 8 swap width and height
     return (height, width) if _orientation(image, file) in (5, 6, 7, 8) else (width, height)
 
 
 def _open(file: IO[bytes]) -> Image.Image:
-    """Open JPEG and PNG without ``Image.open``, whose limit of 179 million pixels is global to the user's process."""
+    """Open JPEG and PNG without ``Image.open``, whose limit of 179 million pixels is global to the process."""
     signature = file.read(len(_PNG))
     file.seek(0)
     if signature.startswith(b'\xff\xd8'):
@@ -103,12 +103,12 @@ def _orientation(image: Image.Image, file: IO[bytes]) -> Optional[int]:
     try:
         exif = _png_exif(file) if isinstance(image, PngImageFile) else image.info.get('exif')
         return _exif_orientation(exif) if exif else image.getexif().get(_EXIF_ORIENTATION)
-    except _HEADER_ERRORS:  # damaged EXIF data: OpenCV does not turn the image either
+    except _HEADER_ERRORS:  # damaged EXIF data: OpenCV does not rotate the image either
         return None
 
 
 def _exif_orientation(exif: bytes) -> Optional[int]:
-    """Orientation in EXIF data, read as OpenCV does: whatever type the entry claims, unlike Pillow."""
+    """Read the orientation from EXIF data like OpenCV, which, unlike Pillow, ignores the type of the entry."""
     exif = exif[len(_EXIF):] if exif.startswith(_EXIF) else exif
     order = {b'II*\0': '<', b'MM\0*': '>'}.get(exif[:4])
     if order is None:
@@ -122,7 +122,7 @@ def _exif_orientation(exif: bytes) -> Optional[int]:
 
 
 def _png_exif(file: IO[bytes]) -> bytes:
-    """EXIF data of a PNG. They may follow the pixels, which Pillow would decode to get there."""
+    """Read the EXIF data of a PNG, which may follow the pixels. Pillow would decode the pixels first."""
     file.seek(len(_PNG))
     while True:
         length, kind = struct.unpack('>I4s', file.read(8))  # an error at the end of a damaged file

@@ -1,4 +1,4 @@
-"""Image loading that notices damaged files and, in training, goes on without them."""
+"""Image loading that detects bad files and, in training, replaces them."""
 import json
 import os
 import random
@@ -15,58 +15,58 @@ from PIL import Image
 
 from mmseam.registry import TRANSFORMS
 
-from .image_cache import build_image_cache, version_of
+from .image_cache import build_image_cache, cache_key
 from .image_header import BadImageError, check_size, is_image_error
 from .jpeg_header import is_truncated_jpeg
 from .reduced_jpeg import decode_reduced, reduce_instance
 
-#: Environment variable that names the file in which worker processes note bad images; set by ``BadImageHook``.
+#: Environment variable with the path of the file to which workers append bad images; set by ``BadImageHook``.
 BAD_IMAGE_LOG = 'MMSEAM_BAD_IMAGE_LOG'
-# Three bytes of the image, and as many 16-bit coefficients of a progressive JPEG
+# Three bytes of the image, and three 16-bit coefficients of a progressive JPEG
 _DECODING_BYTES_PER_PIXEL = 9
 _DECODING_ERRORS = (cv2.error, OSError, SyntaxError, Image.DecompressionBombError)
 
 
-# Under the host's name too: mmdet's DetInferencer looks for that very word in the test pipeline.
+# Also registered under the host's name: mmdet's DetInferencer looks for it in the test pipeline.
 @TRANSFORMS.register_module(name=['LoadIntactImage', 'LoadImageFromFile'])
 class LoadIntactImage(LoadImageFromFile):
-    """Load an image; a missing, truncated or undecodable one is named, and in training replaced by another sample.
+    """Load an image; in training, replace a missing, truncated or undecodable one by another sample.
 
-    In training, MMYOLO's datasets and :class:`WIDERFaceDataset` pass themselves along as ``results['dataset']``, to
-    the pipeline as well as to the ``pre_transform`` of ``Mosaic`` and the MixUps. A bad image is then replaced, here,
-    by a random other sample of that dataset, with a warning that names the file: none of the later transforms ever
-    sees it. In test mode, where a missing sample would falsify the result, it is an error.
+    In training, MMYOLO's datasets and :class:`WIDERFaceDataset` pass themselves as ``results['dataset']`` to the
+    pipeline and to the ``pre_transform`` of ``Mosaic`` and the MixUps. This transform then replaces a bad image by a
+    random sample of that dataset, with a warning that names the file, so later transforms never see it. In test mode,
+    where a missing sample would falsify the result, a bad image is an error.
 
-    Older OpenCV versions decode a truncated JPEG to a partly gray picture without an error. So a JPEG counts as
-    truncated when no end-of-image marker follows its first start-of-scan marker (bytes behind the end, as some cameras
-    append, do no harm). Damage in the middle of a complete file is not noticed. An image of more than
-    :data:`~mmseam.datasets.transforms.image_header.MAX_PIXELS` counts as bad too. Only errors of the image itself
-    replace a sample: a lack of memory, for example, stops training.
+    Older OpenCV versions decode a truncated JPEG to a partly gray image without an error. Therefore a JPEG counts as
+    truncated if no end-of-image marker follows its first start-of-scan marker (extra bytes at the end, which some
+    cameras append, are allowed). Damage in the middle of a complete file is not detected. An image of more than
+    :data:`~mmseam.datasets.transforms.image_header.MAX_PIXELS` pixels also counts as bad. Only errors of the image
+    itself replace a sample; a lack of memory, for example, stops training.
 
-    Both of the following act in training only.
+    The following options have an effect in training only.
 
-    - ``reduce_to``: a JPEG is decoded at 1/2, 1/4 or 1/8 if its longer side then still has that many pixels. The sample
-      is from here on that of the smaller image: ``img_shape`` and ``ori_shape`` are its size, and boxes and polygons of
-      ``instances`` are scaled, so that no later step has to know. Place this step before ``LoadAnnotations``.
-    - ``cache``: decoded images are kept. ``'ram'``: in each worker process, ``cache_gb`` in each. ``'disk'``: as files
-      in ``cache_dir``, which all workers and later trainings share; in a folder of ``/dev/shm`` it is shared memory.
-      Images are found again by path, time of change and size. What does not fit is decoded every time. WIDER FACE
+    - ``reduce_to``: Decode a JPEG at 1/2, 1/4 or 1/8 of its size if its longer side then still has this many pixels.
+      The sample becomes that of the smaller image: ``img_shape`` and ``ori_shape`` are its size, and boxes and polygons
+      in ``instances`` are scaled, so later transforms need no change. Place this transform before ``LoadAnnotations``.
+    - ``cache``: Keep decoded images. ``'ram'`` keeps up to ``cache_gb`` in every worker process. ``'disk'`` keeps files
+      in ``cache_dir``, which all workers and later trainings share; a folder in ``/dev/shm`` is shared memory. Images
+      are identified by path, modification time and size. Images that do not fit are decoded every time. WIDER FACE
       (train) takes about 30 GB, COCO 108 GB.
 
     Args:
-        max_refetch (int): How many samples in a row may be bad before that is an error. Defaults to 15.
-        reduce_to (int, optional): Pixels of the longer side that suffice, as a rule the longer side of the network's
-            input. Defaults to None, which is the full size.
-        cache (str, optional): ``'ram'`` or ``'disk'``. Defaults to None, which keeps nothing.
+        max_refetch (int): Maximum number of consecutive bad samples. Defaults to 15.
+        reduce_to (int, optional): Minimum length of the longer side in pixels, usually the longer side of the network
+            input. Defaults to None, which means full size.
+        cache (str, optional): ``'ram'`` or ``'disk'``. Defaults to None, which means no cache.
         cache_gb (float): Gigabytes that each process may add. Defaults to 4.
-        cache_dir (str, optional): Folder of ``cache='disk'``. Defaults to None.
-        **kwargs: As of ``mmcv.transforms.LoadImageFromFile``.
+        cache_dir (str, optional): Folder for ``cache='disk'``. Defaults to None.
+        **kwargs: See ``mmcv.transforms.LoadImageFromFile``.
 
     Raises:
         OSError: The image is bad and cannot be replaced; the message names the file and the reason.
         MemoryError: There is not enough memory to decode the image.
-        ValueError: ``reduce_to`` together with a ``color_type`` or ``imdecode_backend`` other than MMCV's defaults, or
-            ``cache`` is unknown or lacks its folder.
+        ValueError: ``reduce_to`` is combined with a ``color_type`` or ``imdecode_backend`` other than MMCV's defaults,
+            or ``cache`` is unknown or has no folder.
     """
 
     def __init__(self,
@@ -87,11 +87,11 @@ class LoadIntactImage(LoadImageFromFile):
         """Load the image of ``results['img_path']``.
 
         Args:
-            results (dict): With ``img_path``, in training ``dataset``.
+            results (dict): Result dict with ``img_path`` and, in training, ``dataset``.
 
         Returns:
             dict | None: The same sample or, for a bad image in training, another one, with ``img``, ``img_shape`` and
-            ``ori_shape``. None for a bad image without replacement when ``ignore_empty`` is set.
+            ``ori_shape``. None for a bad image in test mode if ``ignore_empty`` is set.
         """
         dataset = results.get('dataset')
         for _ in range(self.max_refetch + 1):
@@ -111,20 +111,20 @@ class LoadIntactImage(LoadImageFromFile):
                       'and data_prefix of the dataset')
 
     def _load_for_training(self, path: str) -> Tuple[np.ndarray, int]:
-        """Image, cached or reduced as asked for, and the factor by which it is smaller."""
+        """Return the image, from the cache or reduced if so configured, and its reduction factor."""
         if self.cache is None:
             return self._load(path, self.reduce_to)
-        version = version_of(path)
+        key = cache_key(path)
         for factor in (1, 2, 4, 8) if self.reduce_to else (1, ):
-            image = self.cache.get(self._cached_name(version, factor))
+            image = self.cache.get(self._cached_name(key, factor))
             if image is not None:
                 return image, factor
         image, factor = self._load(path, self.reduce_to)
-        self.cache.put(self._cached_name(version, factor), image)
+        self.cache.put(self._cached_name(key, factor), image)
         return image, factor
 
-    def _cached_name(self, version: str, factor: int) -> str:
-        return f'{version}|{self.color_type}|{self.imdecode_backend}|{self.reduce_to}|{factor}'
+    def _cached_name(self, key: str, factor: int) -> str:
+        return f'{key}|{self.color_type}|{self.imdecode_backend}|{self.reduce_to}|{factor}'
 
     def _load(self, path: str, reduce_to: Optional[int] = None) -> Tuple[np.ndarray, int]:
         content = fileio.get(path, backend_args=self.backend_args)
@@ -162,7 +162,7 @@ class LoadIntactImage(LoadImageFromFile):
 
 
 def _check_memory(path: str, size: Optional[Tuple[int, int]]) -> None:
-    """Raise ``MemoryError`` where that may be why an image was not decoded: libjpeg does not tell it from damage."""
+    """Raise ``MemoryError`` if that may be why decoding failed; libjpeg does not distinguish it from damage."""
     width, height = size or (0, 0)
     try:
         np.empty(width * height * _DECODING_BYTES_PER_PIXEL, np.uint8)
@@ -174,10 +174,10 @@ def _note_bad_image(path: str, error: OSError) -> None:
     warnings.warn(f'bad image, another sample is used: {error}', stacklevel=2)
     log_file = os.environ.get(BAD_IMAGE_LOG)
     if log_file:
-        # One short line in append mode: workers may write at the same time. The file is there until training has ended;
-        # workers that look further ahead must not make a new one.
+        # One short line in append mode, because workers may write at the same time. The file exists until training
+        # ends; workers that prefetch beyond that must not create a new one.
         with suppress(FileNotFoundError), open(log_file, 'a', encoding='utf-8', opener=_open_existing) as file:
-            file.write(json.dumps([path, str(error)]) + '\n')  # in ASCII, whatever the name of the file holds
+            file.write(json.dumps([path, str(error)]) + '\n')  # ASCII, whatever the file name contains
 
 
 def _open_existing(path: str, flags: int) -> int:

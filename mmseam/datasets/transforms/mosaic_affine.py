@@ -1,4 +1,4 @@
-"""Mosaic and random affine in one step."""
+"""Mosaic and random affine in one transform."""
 import random
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
@@ -12,11 +12,11 @@ from mmseam.registry import TRANSFORMS
 
 from .affine_paste import affine_paste
 
-_PLACES = ('top_left', 'top_right', 'bottom_left', 'bottom_right')
+_POSITIONS = ('top_left', 'top_right', 'bottom_left', 'bottom_right')
 
 
 class _Tile(NamedTuple):
-    """One of the four images with its annotations. Kept for later mosaics, so nothing of it is ever changed."""
+    """One of the four images with its annotations; never changed, since later mosaics may use it again."""
     image: np.ndarray  # BGRA, for affine_paste
     boxes: np.ndarray  # (N, 4), x1, y1, x2, y2 in pixels of the image
     labels: np.ndarray
@@ -33,45 +33,53 @@ class _Tile(NamedTuple):
 class MosaicAffine(Mosaic):
     """MMYOLO's ``Mosaic`` followed by ``YOLOv5RandomAffine``, in one step and with a fraction of the work.
 
-    The same random numbers make the same boxes and the same picture. Resizing, placing and the affine are one matrix
-    for each of the four images, by which the visible part of the image is warped straight to its place: no canvas
-    of four times the size, most of which is thrown away, and one interpolation instead of two.
+    The same random numbers give the same boxes and the same image. Resizing, placement and affine transformation of
+    each of the four images are combined into one matrix, with which the visible part of the image is warped directly
+    into the result. This avoids a canvas of four times the size and needs one interpolation instead of two.
 
-    With ``use_cached`` the other three images are some of those that this process loaded last, so that one image is
-    decoded per sample instead of four; until ``max_cached_images`` are there, they are loaded from the dataset.
-    (MMYOLO's transforms of this name start with samples that are no mosaics, and copy all images deeply.) A place in
-    the memory that is needed for a new image is taken from a random one, so an image serves on average
-    ``max_cached_images`` samples later still. In an epoch every image is the first of one mosaic, and one of the
-    others of three on average, with or without the memory.
+    With ``use_cached``, the other three images are drawn from those that this process loaded recently, so one image
+    is decoded per sample instead of four. Until the cache has ``max_cached_images`` images, they are loaded from the
+    dataset. (With the option of the same name, MMYOLO's transforms begin with samples that are no mosaics, and
+    deep-copy all images.) A new image replaces a random one in the cache, so an image stays there for
+    ``max_cached_images`` samples on average. In an epoch, every image is the first image of one mosaic and another
+    image of three mosaics on average, with or without the cache.
 
-    Required keys: ``img`` (uint8, BGR), ``gt_bboxes`` (boxes of MMDetection), ``gt_bboxes_labels``,
-    ``gt_ignore_flags``, and ``dataset``, which MMYOLO's datasets pass along in training. Modified: all but the last,
-    and ``img_shape``.
+    Required Keys:
+
+    - img (np.uint8, BGR)
+    - gt_bboxes (boxes of MMDetection)
+    - gt_bboxes_labels
+    - gt_ignore_flags
+    - dataset (which MMYOLO's datasets provide in training)
+
+    Modified Keys: all of the above but dataset, and img_shape.
 
     Args:
-        img_scale (Tuple[int, int]): Width and height of the result, and of the square into which each image is
-            fitted before the affine. Defaults to (640, 640).
-        center_ratio_range (Tuple[float, float]): Where the four images meet, in units of ``img_scale``, on a plane of
-            2 x 2 of these. Defaults to (0.5, 1.5).
-        pad_val (float): Gray value where no image is. Defaults to 114.
-        pre_transform (Sequence[dict], optional): Loads the other images and their annotations. Defaults to None.
-        prob (float): Probability; other samples stay as they are. Defaults to 1.
-        use_cached (bool): Whether the other images come from those loaded last. Defaults to False.
-        max_cached_images (int): How many these are, in every worker process, at least 4. Defaults to 40.
-        max_refetch (int): How often ``pre_transform`` may give None before that is an error. Defaults to 15.
-        max_rotate_degree (float): Largest rotation, either way. Defaults to 10.
-        max_translate_ratio (float): Largest shift, in parts of the result's size. Defaults to 0.1.
-        scaling_ratio_range (Tuple[float, float]): Smallest and largest scale. Defaults to (0.5, 1.5).
-        max_shear_degree (float): Largest shear. Defaults to 2.
-        min_bbox_size (float): Boxes no wider or no higher than this, in pixels of the result, are left out.
+        img_scale (Tuple[int, int]): Width and height of the result, and of the area into which each image is fitted
+            before the affine transformation. Defaults to (640, 640).
+        center_ratio_range (Tuple[float, float]): Point at which the four images meet, in units of ``img_scale``, on a
+            canvas of 2 x 2 of these. Defaults to (0.5, 1.5).
+        pad_val (float): Gray value of areas without image. Defaults to 114.
+        pre_transform (Sequence[dict], optional): Transforms that load the other images and their annotations. Defaults
+            to None.
+        prob (float): Probability of applying the transform. Defaults to 1.
+        use_cached (bool): Whether to draw the other images from a cache of recently loaded ones. Defaults to False.
+        max_cached_images (int): Size of the cache in every worker process, at least 4. Defaults to 40.
+        max_refetch (int): Maximum number of times in a row that ``pre_transform`` may return None. Defaults to 15.
+        max_rotate_degree (float): Maximum rotation in either direction. Defaults to 10.
+        max_translate_ratio (float): Maximum shift as a fraction of the size of the result. Defaults to 0.1.
+        scaling_ratio_range (Tuple[float, float]): Minimum and maximum scale. Defaults to (0.5, 1.5).
+        max_shear_degree (float): Maximum shear. Defaults to 2.
+        min_bbox_size (float): Boxes whose width or height in the result is not above this many pixels are removed.
             Defaults to 2.
-        min_area_ratio (float): So are boxes of which no more than this part is inside. Defaults to 0.1.
-        max_aspect_ratio (float): So are boxes at least so many times longer than wide. Defaults to 20.
+        min_area_ratio (float): Boxes are removed if the visible fraction of their area is not above this. Defaults to
+            0.1.
+        max_aspect_ratio (float): Boxes are removed if their aspect ratio is not below this. Defaults to 20.
 
     Raises:
-        KeyError: A sample brings no ``dataset``.
-        ValueError: A sample has masks or key points.
-        RuntimeError: ``pre_transform`` gives nothing but None.
+        KeyError: A sample has no ``dataset``.
+        ValueError: A sample has masks or keypoints.
+        RuntimeError: ``pre_transform`` returns None ``max_refetch`` times in a row.
     """
 
     def __init__(self,
@@ -100,19 +108,19 @@ class MosaicAffine(Mosaic):
         """Make a mosaic of the sample and three others.
 
         Args:
-            results (dict): A loaded sample.
+            results (dict): Result dict of a loaded sample.
 
         Returns:
-            dict: The same dict with the picture and the boxes of the mosaic.
+            dict: The same dict with the image and the boxes of the mosaic.
         """
         if _uniform(0, 1) > self.prob:
             return results
         if 'gt_masks' in results or 'gt_keypoints' in results:
-            raise ValueError('MosaicAffine knows boxes only; for masks and key points use Mosaic and '
+            raise ValueError('MosaicAffine supports boxes only; for masks and keypoints use Mosaic and '
                              'YOLOv5RandomAffine')
         tiles = [_Tile.of(results), *self._other_tiles(results)]
         if self.use_cached:
-            self._remember(tiles)
+            self._update_cache(tiles)
         return self._compose(results, tiles)
 
     def _other_tiles(self, results: dict) -> List[_Tile]:
@@ -127,10 +135,10 @@ class MosaicAffine(Mosaic):
             loaded = [self.pre_transform(sample) if self.pre_transform else sample for sample in samples]
             if None not in loaded:
                 return [_Tile.of(sample) for sample in loaded]
-        raise RuntimeError(f'pre_transform of MosaicAffine gave None {self.max_refetch} times in a row')
+        raise RuntimeError(f'pre_transform of MosaicAffine returned None {self.max_refetch} times in a row')
 
-    def _remember(self, tiles: List[_Tile]) -> None:
-        """Keep the first tile and, until there are enough, the others."""
+    def _update_cache(self, tiles: List[_Tile]) -> None:
+        """Cache the first tile and, until the cache is full, the others."""
         room = self.max_cached_images - len(self.results_cache)
         if room > 0:
             self.results_cache += tiles[:room]
@@ -143,7 +151,7 @@ class MosaicAffine(Mosaic):
         warp, scale = self.affine._get_random_homography_matrix(height, width)
         warp = warp @ np.array([[1, 0, -width], [0, 1, -height], [0, 0, 1]], dtype=np.float32)
         image = np.full((height, width, 4), self.pad_val, dtype=np.uint8)
-        placed = [self._place(tile, place, center, warp, image) for tile, place in zip(tiles, _PLACES)]
+        placed = [self._place(tile, position, center, warp, image) for tile, position in zip(tiles, _POSITIONS)]
         boxes, kept = self._warp_boxes(np.concatenate(placed), warp, scale)
         results['img'] = cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)
         results['img_shape'] = (height, width)
@@ -152,19 +160,19 @@ class MosaicAffine(Mosaic):
         results['gt_ignore_flags'] = np.concatenate([tile.ignored for tile in tiles])[kept]
         return results
 
-    def _place(self, tile: _Tile, place: str, center: Sequence[int], warp: np.ndarray,
+    def _place(self, tile: _Tile, position: str, center: Sequence[int], warp: np.ndarray,
                target: np.ndarray) -> np.ndarray:
-        """Draw a tile; its boxes on the plane of 2 x 2."""
+        """Warp a tile into ``target`` and return its boxes on the 2 x 2 canvas."""
         height, width = tile.image.shape[:2]
         scale = min(self.img_scale[1] / height, self.img_scale[0] / width)
-        pasted, cropped = self._mosaic_combine(place, center, (int(width * scale), int(height * scale)))
+        pasted, cropped = self._mosaic_combine(position, center, (int(width * scale), int(height * scale)))
         shift = [pasted[0] - cropped[0], pasted[1] - cropped[1]]
-        to_plane = np.array([[scale, 0, shift[0]], [0, scale, shift[1]], [0, 0, 1]])
-        affine_paste(target, tile.image, (warp @ to_plane)[:2], tuple(value / scale for value in cropped))
+        to_canvas = np.array([[scale, 0, shift[0]], [0, scale, shift[1]], [0, 0, 1]])
+        affine_paste(target, tile.image, (warp @ to_canvas)[:2], tuple(value / scale for value in cropped))
         return tile.boxes * np.float32(scale) + np.float32(shift * 2)
 
     def _warp_boxes(self, boxes: np.ndarray, warp: np.ndarray, scale: float) -> Tuple[np.ndarray, np.ndarray]:
-        """Boxes of the result, and which of the given ones they are (bool)."""
+        """Warp boxes, and return those that are kept with a boolean mask of them."""
         size = np.float32(self.img_scale * 2)
         boxes = boxes.clip(0, 2 * size)
         original = (boxes[:, 2:] - boxes[:, :2]) * scale
@@ -174,7 +182,7 @@ class MosaicAffine(Mosaic):
         return boxes[kept], kept
 
     def _is_worth_keeping(self, sides: np.ndarray, original: np.ndarray) -> np.ndarray:
-        """Whether enough is left of boxes of these widths and heights, shape (N, 2); MMYOLO's rules."""
+        """Return a mask of boxes to keep by MMYOLO's rules; ``sides`` is width and height, shape (N, 2)."""
         limits = self.affine
         longer, shorter = sides.max(1), sides.min(1)
         return ((shorter > limits.min_bbox_size) & (sides.prod(1) / (original.prod(1) + 1e-16) > limits.min_area_ratio)
@@ -185,5 +193,5 @@ class MosaicAffine(Mosaic):
 
 
 def _uniform(low: float, high: float) -> float:
-    """A random number from the generator that MMYOLO's transforms use."""
+    """Draw a random number from the generator that MMYOLO's transforms use."""
     return np.random.uniform(low, high)  # noqa: NPY002

@@ -1,4 +1,4 @@
-"""Packing of training samples."""
+"""Faster packing of training samples."""
 import cv2
 import numpy as np
 import torch
@@ -9,20 +9,20 @@ from mmseam.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class PackPlanarInputs(PackDetInputs):
-    """``PackDetInputs`` with the image's channels separated by OpenCV, in a third of the time.
+    """``PackDetInputs`` that splits the image's channels with OpenCV, in a third of the time.
 
-    ``RandomFlip`` leaves a view that is read backwards; there the difference is largest. Images other than uint8 with
-    three channels go the usual way.
+    The gain is largest after ``RandomFlip``, which leaves a view with a negative stride. Images that are not uint8
+    with three channels are packed by ``PackDetInputs``.
 
     Args:
-        meta_keys (Sequence[str]): As of ``mmdet.PackDetInputs``.
+        meta_keys (Sequence[str]): See ``mmdet.PackDetInputs``.
     """
 
     def transform(self, results: dict) -> dict:
         """Pack a sample.
 
         Args:
-            results (dict): A sample of the pipeline.
+            results (dict): Result dict of the pipeline.
 
         Returns:
             dict: ``inputs``, tensor of shape (3, H, W), and ``data_samples``, a ``DetDataSample``.
@@ -35,7 +35,7 @@ class PackPlanarInputs(PackDetInputs):
 
 
 def _planes(image: np.ndarray) -> torch.Tensor:
-    """(H, W, 3) to (3, H, W)."""
+    """Convert (H, W, 3) to (3, H, W)."""
     if image.strides[1] < 0:
         image = cv2.flip(image[:, ::-1], 1)
     planes = np.empty((3, *image.shape[:2]), np.uint8)

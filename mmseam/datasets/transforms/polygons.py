@@ -1,4 +1,4 @@
-"""Polygons where the annotations have them, boxes where they do not."""
+"""Copy-paste for annotations that have polygons for some objects only."""
 from typing import List
 
 import numpy as np
@@ -13,15 +13,15 @@ from mmseam.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class LoadPolygonsOrBoxes(LoadAnnotations):
-    """MMYOLO's ``LoadAnnotations`` with masks, which also keeps objects without a polygon.
+    """MMYOLO's ``LoadAnnotations`` with masks that also keeps objects without a polygon.
 
-    With ``mask2bbox``, MMYOLO makes boxes of the polygons and drops every object that has none, so that a COCO file of
-    boxes alone trains on nothing. Here such an object's polygon is the rectangle of its annotated box. The same goes
-    for polygons of fewer than three points and for run-length encoded masks, at which MMYOLO stops. Crowds are ignored
-    as usual.
+    With ``mask2bbox``, MMYOLO computes boxes from polygons and drops every object without one, so a COCO file with
+    boxes only trains on nothing. Here, such an object gets the rectangle of its annotated box as polygon. The same
+    applies to polygons of fewer than three points and to run-length encoded masks, on which MMYOLO fails. Crowds are
+    ignored as usual.
 
     Args:
-        **kwargs: As of ``mmyolo.LoadAnnotations`` but ``with_mask`` and ``mask2bbox``, which are set.
+        **kwargs: Arguments of ``mmyolo.LoadAnnotations`` except ``with_mask`` and ``mask2bbox``, which are True.
     """
 
     def __init__(self, **kwargs) -> None:
@@ -36,17 +36,17 @@ class LoadPolygonsOrBoxes(LoadAnnotations):
 
 @TRANSFORMS.register_module()
 class CopyPasteOutlines(YOLOv5CopyPaste):
-    """MMYOLO's copy-paste for objects whose outline is known; a rectangle would paste its background too.
+    """MMYOLO's copy-paste, restricted to objects with a polygon; a box would paste background too.
 
     Args:
-        **kwargs: As of ``mmyolo.YOLOv5CopyPaste``.
+        **kwargs: See ``mmyolo.YOLOv5CopyPaste``.
     """
 
     def transform(self, results: dict) -> dict:
-        """Paste objects at their mirrored places.
+        """Paste horizontally mirrored copies of objects.
 
         Args:
-            results (dict): A sample with ``img``, ``gt_bboxes`` and, of whatever is to be pasted, ``gt_masks``.
+            results (dict): A sample with ``img``, ``gt_bboxes`` and, if anything is to be pasted, ``gt_masks``.
 
         Returns:
             dict: The sample.
@@ -55,7 +55,7 @@ class CopyPasteOutlines(YOLOv5CopyPaste):
         return super().transform(results)
 
     def bbox_ioa(self, *args, **kwargs) -> Tensor:
-        """Overlap of each mirrored object with each object, (N, N): those without outline never have room."""
+        """Compute the overlap of mirrored with existing objects, (N, N); infinite for objects without a polygon."""
         overlap = super().bbox_ioa(*args, **kwargs)
         overlap[self._is_rectangle] = torch.inf
         return overlap
@@ -139,7 +139,7 @@ def _are_rectangles(results: dict) -> Tensor:
 
 
 def _is_rectangle(polygons: List[np.ndarray]) -> bool:
-    """Whether the polygon is an upright rectangle, as that of an object of which only the box is known."""
+    """Return whether the polygon is an axis-aligned rectangle, as for objects annotated with a box only."""
     if len(polygons) != 1 or polygons[0].size != 8:
         return False
     corners = polygons[0].reshape(4, 2)

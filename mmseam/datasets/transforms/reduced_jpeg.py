@@ -1,4 +1,4 @@
-"""JPEGs decoded at a fraction of their size, and annotations that go with them."""
+"""Decode JPEGs at a fraction of their size, and scale the annotations accordingly."""
 from typing import Optional, Tuple
 
 import cv2
@@ -10,16 +10,15 @@ _FLAGS = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.I
 
 
 def decode_reduced(content: bytes, min_side: int) -> Tuple[Optional[np.ndarray], int]:
-    """Decode a JPEG at 1/2, 1/4 or 1/8, which saves most of the work.
+    """Decode a JPEG at 1/2, 1/4 or 1/8 of its size, which saves most of the work.
 
     Args:
-        content (bytes): An image file.
-        min_side (int): The longer side, in pixels, remains at least this long.
+        content (bytes): Content of an image file.
+        min_side (int): Minimum length of the longer side of the result, in pixels.
 
     Returns:
-        Tuple[np.ndarray | None, int]: Image, BGR, and the factor by which it is smaller; None and 1 where the image is
-        no JPEG, too small, or not readable. The sides are rounded up; in continuous coordinates the images differ by
-        the factor exactly.
+        Tuple[np.ndarray | None, int]: Image (BGR) and reduction factor; None and 1 if the image is not a JPEG, too
+        small, or not readable. The sides are rounded up; in continuous coordinates the factor is exact.
     """
     longer = max(jpeg_size(content) or (0, ))
     for factor in (8, 4, 2):
@@ -30,17 +29,17 @@ def decode_reduced(content: bytes, min_side: int) -> Tuple[Optional[np.ndarray],
 
 
 def reduce_instance(instance: dict, factor: int) -> dict:
-    """An instance of MMDetection's datasets as if its image were smaller.
+    """Scale an instance of MMDetection's datasets down with its image.
 
     Args:
-        instance (dict): With ``bbox``, and ``mask`` if it has one.
-        factor (int): How many times smaller.
+        instance (dict): Instance with ``bbox`` and, optionally, ``mask``.
+        factor (int): Factor by which coordinates are divided.
 
     Returns:
-        dict: A new instance.
+        dict: The scaled instance.
 
     Raises:
-        ValueError: The mask is run-length encoded, and not of an ignored crowd.
+        ValueError: The mask is run-length encoded and does not belong to an ignored crowd.
     """
     reduced = dict(instance, bbox=[value / factor for value in instance['bbox']])
     mask = instance.get('mask')

@@ -1,4 +1,4 @@
-"""WIDER FACE: dataset, annotation files, index cache, checks, and conversion from and to COCO json."""
+"""WIDER FACE: dataset, annotation files, index cache, checks, and conversion from and to COCO JSON."""
 from .annotations import WIDER_FACE_ATTRIBUTES, WIDERFaceAnnotations, WIDERFaceFormatError, read_wider_face_annotations
 from .dataset import WIDERFaceDataset
 from .index import WIDERFaceIndex, load_wider_face_index

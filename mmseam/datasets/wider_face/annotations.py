@@ -21,15 +21,15 @@ import numpy as np
 from mmseam.utils.wider_face_names import WIDER_FACE_ATTRIBUTES
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
-#: Of a box, in pixels: beyond it float32 does not hold every whole number.
+#: Limit of box coordinates in pixels: beyond it, float32 cannot represent every integer.
 LARGEST_COORDINATE = 2**24
 _COLUMNS = ('x', 'y', 'w', 'h') + WIDER_FACE_ATTRIBUTES
-_LONGEST_COUNT = 9  # digits; Python refuses to read some thousands
-_LONGEST_QUOTE = 200  # characters of a line in a message
+_LONGEST_COUNT = 9  # digits; Python refuses to parse thousands of digits
+_LONGEST_QUOTE = 200  # characters of a line in an error message
 
 
 class WIDERFaceFormatError(ValueError):
-    """An annotation file that does not keep to its format; names the file and the line or the entry."""
+    """Error for a malformed annotation file; the message names the file and the line or entry."""
 
 
 @dataclass(frozen=True)
@@ -52,32 +52,32 @@ class WIDERFaceAnnotations:
         return len(self.file_names)
 
     def faces(self, index: int) -> slice:
-        """Where the faces of one image stand in ``boxes`` and ``attributes``."""
+        """Return the slice of ``boxes`` and ``attributes`` with the faces of one image."""
         return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
 
 
 def read_wider_face_annotations(path: Union[str, os.PathLike]) -> WIDERFaceAnnotations:
     """Read an official WIDER FACE annotation file.
 
-    Accepts Windows line ends, blanks at line ends, empty lines at the end of the file, and images without faces with
-    or without their line of zeros. Anything else that is out of the format is an error.
+    Windows line endings, trailing blanks, empty lines at the end of the file, and images without faces that lack the
+    line of zeros are accepted. Any other deviation from the format is an error.
 
     Args:
         path (str | os.PathLike): The annotation file.
 
     Returns:
-        WIDERFaceAnnotations: Its images and faces.
+        WIDERFaceAnnotations: The images and faces.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        WIDERFaceFormatError: The file is not in the format; the message names file and line, what was expected there
-            and what was found.
+        FileNotFoundError: The file does not exist.
+        WIDERFaceFormatError: The file is malformed; the message names the file and the line, what was expected and
+            what was found.
     """
     return _Parser(path).parse()
 
 
 class _Parser:
-    """One pass over the lines; ``self.position`` is the index of the next line to read."""
+    """Single-pass parser; ``self.position`` is the index of the next line to read."""
 
     def __init__(self, path: Union[str, os.PathLike]) -> None:
         self.path = os.fspath(path)
@@ -113,7 +113,7 @@ class _Parser:
         except UnicodeDecodeError as error:
             line = content.count(b'\n', 0, error.start)
             self._fail(line, 'UTF-8 text', f'the byte 0x{content[error.start]:02x}')
-        # Not splitlines(): it also splits at characters that a file name may hold.
+        # Not splitlines(): it also splits at characters that a file name may contain.
         return [line.strip() for line in text.rstrip().split('\n')] if text.strip() else []
 
     def _read_file_name(self) -> str:
@@ -148,7 +148,7 @@ class _Parser:
         line = self.lines[self.position]
         fields = line.split()
         try:
-            # Python reads 1_0 as 10, and the digits of other scripts
+            # float() accepts 1_0 as 10, and digits of other scripts
             row = tuple(map(float, fields)) if line.isascii() and '_' not in line else ()
         except ValueError:
             row = ()
@@ -173,7 +173,7 @@ class _Parser:
     def _check_numbers(self, table: np.ndarray) -> None:
         attributes = table[:, 4:]
         sensible = (np.abs(table) < LARGEST_COORDINATE).all(axis=1)  # False for NaN
-        # The documented values are 0, 1, 2; others fit as long as they are small whole numbers.
+        # The documented values are 0, 1 and 2; other small integers are accepted too.
         whole = ((attributes == np.floor(attributes)) & (attributes >= 0) & (attributes < 128)).all(axis=1)
         bad = np.flatnonzero(~(sensible & whole))
         if len(bad):
@@ -191,6 +191,6 @@ def _quote(line: str) -> str:
 
 
 def is_safe_name(name: str) -> bool:
-    """Whether a file name stays below the folder it is appended to; what is drawn is written under the same name."""
+    """Return whether a file name stays inside the folder it is joined to. Drawn images are written under this name."""
     is_absolute = name.startswith(('/', '\\')) or name[1:2] == ':'
     return not is_absolute and '..' not in re.split(r'[/\\]', name) and not re.search(r'[\x00-\x1f\x7f]', name)

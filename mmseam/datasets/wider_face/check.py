@@ -1,4 +1,4 @@
-"""What is wrong with a copy of WIDER FACE; it changes nothing."""
+"""Read-only check of a copy of WIDER FACE."""
 import hashlib
 import os
 from collections import defaultdict
@@ -19,7 +19,7 @@ from .annotations import (
     read_wider_face_annotations,
 )
 
-#: Images and faces of the official splits; the faces of test are not published.
+#: Numbers of images and faces of the official splits; the faces of test are not published.
 OFFICIAL_COUNTS = dict(train=(12880, 159424), val=(3226, 39708), test=(16097, None))
 #: Width of all images of WIDER FACE.
 OFFICIAL_WIDTH = 1024
@@ -29,15 +29,15 @@ _BAD = (-1, -1)
 
 @dataclass(frozen=True)
 class WIDERFaceFinding:
-    """One line of the report about a split.
+    """One line of the report on a split.
 
     Args:
         split (str): ``train``, ``val`` or ``test``.
-        level (str): ``error``, would stop a training, validation or test; ``warning``, points at a wrong copy;
-            ``note``, is so in the official data as well and taken care of.
-        what (str): What was found.
-        count (int): How often.
-        items (List[str]): Where: image files, with the number of the face in the image (from 1) where it is about one.
+        level (str): ``error`` (would stop training, validation or testing), ``warning`` (indicates a wrong copy) or
+            ``note`` (also true of the official data, and handled).
+        what (str): Description of the finding.
+        count (int): Number of occurrences.
+        items (List[str]): Affected image files; for findings about faces, with the 1-based number of the face.
     """
     split: str
     level: str
@@ -49,16 +49,16 @@ class WIDERFaceFinding:
 def check_wider_face(root: Union[str, os.PathLike],
                      split: str,
                      progress: Optional[Callable[[Iterable, int], Iterable]] = None) -> List[WIDERFaceFinding]:
-    """Check one split: its list, and every image by decoding it.
+    """Check the annotation file of a split, and every image by decoding it.
 
     Args:
-        root (str | os.PathLike): Folder that holds ``wider_face_split`` and ``WIDER_<split>/images``.
-        split (str): ``train``, ``val`` or ``test`` (which has a list of files and no faces).
-        progress (Callable, optional): Called with an iterable over the images and their number; returns an iterable
-            over the same, for a progress bar. Defaults to None.
+        root (str | os.PathLike): Folder with ``wider_face_split`` and ``WIDER_<split>/images``.
+        split (str): ``train``, ``val`` or ``test`` (which has a file list without faces).
+        progress (Callable, optional): Wraps an iterable over the images in a progress bar; called with the iterable
+            and the number of images. Defaults to None.
 
     Returns:
-        List[WIDERFaceFinding]: What there is to say, the worst first; the counts are always among it.
+        List[WIDERFaceFinding]: Findings, most severe first; the counts are always included.
     """
     root = Path(root)
     image_dir = root / f'WIDER_{split}' / 'images'
@@ -98,8 +98,8 @@ def _is_image(path: Path) -> bool:
 
 
 def _read_image(path: Path) -> Tuple[Tuple[int, int], str, str]:
-    """Width and height, a digest of the content, and what is wrong with it, if anything."""
-    digest = str(path)  # of a file that cannot be read, so that it equals no other
+    """Return width and height, a digest of the content, and the error message, if any."""
+    digest = str(path)  # if the file cannot be read: equal to no other digest
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         height, width = LoadIntactImage().transform(dict(img_path=str(path)))['ori_shape']
@@ -120,7 +120,7 @@ def _check_counts(split: str, annotations: WIDERFaceAnnotations) -> Iterator[WID
 
 def _check_files(split: str, listed: List[str], present: set, names: List[str],
                  images: List[tuple]) -> Iterator[WIDERFaceFinding]:
-    """Image files: missing, broken, of another size, twice, or not of the split."""
+    """Find image files that are missing, broken, of another size, duplicated, or not part of the split."""
 
     def finding(level: str, what: str, items: List[str]) -> WIDERFaceFinding:
         return WIDERFaceFinding(split, level, what, len(items), items)
@@ -130,16 +130,16 @@ def _check_files(split: str, listed: List[str], present: set, names: List[str],
     sizes = [(name, *size) for name, (size, _, _) in zip(names, images)]
     yield finding('warning', f'images not {OFFICIAL_WIDTH} pixels wide (were they scaled? then boxes do not fit)',
                   [f'{name}: {w}×{h}' for name, w, h in sizes if w not in (OFFICIAL_WIDTH, _BAD[0])])
-    yield finding('warning', 'images that the annotation file does not name', sorted(present - set(listed)))
+    yield finding('warning', 'images not listed in the annotation file', sorted(present - set(listed)))
     by_digest = defaultdict(list)
     for name, (_, digest, _) in zip(names, images):
         by_digest[digest].append(name)
-    yield finding('warning', 'images of the same content', [' = '.join(same) for same in by_digest.values()
-                                                            if len(same) > 1])
+    yield finding('warning', 'images with identical content', [' = '.join(same) for same in by_digest.values()
+                                                               if len(same) > 1])
 
 
 def _check_faces(split: str, annotations: WIDERFaceAnnotations, sizes: dict) -> Iterator[WIDERFaceFinding]:
-    """Faces that are not trained on or are cut; boxes are compared with the images that could be read."""
+    """Find faces that are ignored or clipped in training; boxes are compared with the images that could be read."""
     image = np.repeat(np.arange(len(annotations)), np.diff(annotations.offsets))
     limits = np.array([sizes.get(name, _BAD) for name in annotations.file_names], dtype=np.float64)[image]
     limits[limits < 0] = np.inf
@@ -152,14 +152,14 @@ def _check_faces(split: str, annotations: WIDERFaceAnnotations, sizes: dict) -> 
     repeated = np.ones(len(image), dtype=bool)
     repeated[first] = False
     for level, what, faces in (
-        ('warning', 'boxes wholly outside their image (not trained on)', outside),
-        ('note', 'boxes that reach over the edge of their image (clipped in training)', across),
+        ('warning', 'boxes completely outside their image (not trained on)', outside),
+        ('note', 'boxes that extend beyond their image (clipped in training)', across),
         ('note', 'boxes of zero width or height (not trained on)', empty),
         ('note', 'faces marked invalid (not trained on)',
          annotations.attributes[:, WIDER_FACE_ATTRIBUTES.index('invalid')] == 1),
-        ('note', 'faces with the same box as another of their image', repeated),
+        ('note', 'faces with the same box as another in their image', repeated),
     ):
         rows = np.flatnonzero(faces)
-        places = [f'{annotations.file_names[image[row]]}, face {row - annotations.offsets[image[row]] + 1}'
-                  for row in rows]
-        yield WIDERFaceFinding(split, level, what, len(rows), places)
+        items = [f'{annotations.file_names[image[row]]}, face {row - annotations.offsets[image[row]] + 1}'
+                 for row in rows]
+        yield WIDERFaceFinding(split, level, what, len(rows), items)

@@ -1,4 +1,4 @@
-"""WIDER FACE in its official layout, for MMYOLO and MMDetection."""
+"""WIDER FACE dataset for MMYOLO and MMDetection."""
 import os.path as osp
 from typing import List, Tuple
 
@@ -18,7 +18,7 @@ _INVALID = WIDER_FACE_ATTRIBUTES.index('invalid')
 
 @DATASETS.register_module()
 class WIDERFaceDataset(BatchShapePolicyDataset):
-    """WIDER FACE, read from the official split file and image folders; no conversion, no XML.
+    """WIDER FACE dataset, read from the official split file and image folders without conversion.
 
     .. code-block:: python
 
@@ -30,37 +30,37 @@ class WIDERFaceDataset(BatchShapePolicyDataset):
             filter_cfg=dict(filter_empty_gt=False, min_size=32),
             min_face_size=4)
 
-    An image's ``data_info`` holds ``img_id`` (its 0-based place in the split file), ``file_name``
-    (``event/name.jpg``), ``img_path``, ``width``, ``height`` and ``instances``. An instance holds ``bbox`` (x1, y1,
+    The ``data_info`` of an image has ``img_id`` (its 0-based index in the split file), ``file_name``
+    (``event/name.jpg``), ``img_path``, ``width``, ``height`` and ``instances``. An instance has ``bbox`` (x1, y1,
     x2, y2 in pixels), ``bbox_label`` 0, ``ignore_flag`` and ``attributes`` (a dict with all of
-    :data:`WIDER_FACE_ATTRIBUTES`). ``width`` and ``height`` are -1 where the image file has no readable header.
+    :data:`WIDER_FACE_ATTRIBUTES`). ``width`` and ``height`` are -1 if the image file has no readable header.
 
-    Ignored are faces that are marked invalid or have no width or no height. MMYOLO's ``LoadAnnotations`` leaves
-    ignored faces out; MMDetection's keeps them, and ``PackDetInputs`` sorts them into ``ignored_instances``. Neither
-    trains on them. **In training** boxes are also clipped to the image, and a face is ignored when nothing of it is
-    inside or when the part inside is smaller than ``min_face_size``. **In test mode** boxes are exactly those of the
-    file, as the official evaluation demands.
+    Faces that are marked invalid or have zero width or height are ignored. MMYOLO's ``LoadAnnotations`` drops ignored
+    faces; MMDetection's keeps them, and ``PackDetInputs`` moves them to ``ignored_instances``. Neither trains on them.
+    **In training**, boxes are also clipped to the image, and a face is ignored if it is completely outside or if the
+    part inside is smaller than ``min_face_size``. **In test mode**, boxes are exactly those of the file, as the
+    official evaluation requires.
 
-    The first start reads the size of every image and keeps it in a cache; see
+    The first start reads the size of every image and caches it; see
     :func:`~mmseam.datasets.wider_face.index.load_wider_face_index`.
 
     Args:
         min_face_size (float): In training, faces whose shorter side is below this many pixels **of the original
-            image** are ignored. It drops faces, not images: those are dropped by MMDetection's
-            ``filter_cfg=dict(min_size=…)``, the shorter side of the image, and ``filter_empty_gt``, no face left that
-            is not ignored. Defaults to 0.
-        missing (str): What to do about images of the split file that are not there: ``'error'`` or ``'skip'``, which
-            goes on with the others. Defaults to ``'error'``.
-        batch_shapes_cfg (dict, optional): MMYOLO's ``BatchShapePolicy``, for testing in batches of little padding.
+            image** are ignored. This drops faces, not images. To drop images, use MMDetection's
+            ``filter_cfg=dict(min_size=…)`` (minimum shorter side of the image) and ``filter_empty_gt`` (no face left
+            that is not ignored). Defaults to 0.
+        missing (str): How to handle missing images of the split file: ``'error'``, or ``'skip'`` to continue with the
+            others. Defaults to ``'error'``.
+        batch_shapes_cfg (dict, optional): MMYOLO's ``BatchShapePolicy``, for testing in batches with little padding.
             Defaults to None.
-        *args, **kwargs: As of ``mmengine.dataset.BaseDataset``.
+        *args, **kwargs: See ``mmengine.dataset.BaseDataset``.
 
     Raises:
-        ValueError: ``missing`` is another word, ``min_face_size`` is negative, or ``metainfo`` names other than one
+        ValueError: ``missing`` is unknown, ``min_face_size`` is negative, or ``metainfo`` does not name exactly one
             class.
-        FileNotFoundError: There is no split file, or an image is missing.
-        OSError: In test mode, an image has no readable header. (In training, such an image stays in the list:
-            :class:`LoadIntactImage` replaces it and names it.)
+        FileNotFoundError: The split file or an image is missing.
+        OSError: In test mode, an image has no readable header. (In training, such an image stays in the dataset, and
+            :class:`LoadIntactImage` replaces it with a warning.)
     """
 
     METAINFO = {'classes': ('face', ), 'palette': [(0, 255, 0)]}
@@ -75,7 +75,7 @@ class WIDERFaceDataset(BatchShapePolicyDataset):
         super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> List[dict]:
-        """Read the split.
+        """Load the images of the split.
 
         Returns:
             List[dict]: One ``data_info`` per image.
@@ -84,28 +84,28 @@ class WIDERFaceDataset(BatchShapePolicyDataset):
         if len(classes) != 1:
             raise ValueError(f'WIDER FACE has one class, but metainfo names {len(classes)}: {tuple(classes)}')
         index = load_wider_face_index(self.ann_file, self.data_prefix['img'])
-        # In training, loading an unreadable image names and replaces it.
+        # In training, LoadIntactImage replaces unreadable images with a warning.
         usable = index.usable_images(skip=self.missing == 'skip', allow_unreadable=not self.test_mode)
-        # Flat arrays of the split: 160,000 instance dicts would take seconds to make and to serialize at every start.
+        # Flat arrays: 160,000 instance dicts would take seconds to create and to serialize at every start.
         self._annotations = index.annotations
         self._boxes, self._ignored = self._read_boxes(index)
         return [self._image_info(index, i) for i in usable]
 
     def get_data_info(self, idx: int) -> dict:
-        """Image and faces of a sample.
+        """Get the image and faces of a sample.
 
         Args:
             idx (int): Index of the sample.
 
         Returns:
-            dict: The sample's ``data_info``, as described for the class.
+            dict: The ``data_info`` of the sample; see the class.
         """
         data_info = super().get_data_info(idx)
         data_info['instances'] = self._instances(data_info['img_id'])
         return data_info
 
     def filter_data(self) -> List[dict]:
-        """Leave out images, in training, as ``filter_cfg`` says.
+        """Filter the training images according to ``filter_cfg``.
 
         Returns:
             List[dict]: The remaining images.
@@ -120,7 +120,7 @@ class WIDERFaceDataset(BatchShapePolicyDataset):
             raise ValueError(f'filter_cfg takes filter_empty_gt and min_size (of images; of faces, the dataset takes '
                              f'min_face_size), but has {sorted(unknown)}')
         min_size = self.filter_cfg.get('min_size', 0)
-        # An image of unknown size stays, so that loading it names it.
+        # Images of unknown size are kept, so that LoadIntactImage reports them.
         kept = [
             info for info in self.data_list
             if info['width'] == UNREADABLE or min(info['width'], info['height']) >= min_size
@@ -140,7 +140,7 @@ class WIDERFaceDataset(BatchShapePolicyDataset):
             height=height)
 
     def _instances(self, i: int) -> List[dict]:
-        """Faces of the i-th image of the split file."""
+        """List the faces of the i-th image of the split file."""
         faces = self._annotations.faces(i)
         return [
             dict(bbox=box, bbox_label=0, ignore_flag=int(ignored), attributes=dict(zip(WIDER_FACE_ATTRIBUTES, values)))
@@ -149,7 +149,7 @@ class WIDERFaceDataset(BatchShapePolicyDataset):
         ]
 
     def _read_boxes(self, index: WIDERFaceIndex) -> Tuple[np.ndarray, np.ndarray]:
-        """Boxes (x1, y1, x2, y2) of all faces of the split, shape (F, 4), and whether each is ignored, shape (F,)."""
+        """Return the boxes (x1, y1, x2, y2) of all faces, shape (F, 4), and whether they are ignored, shape (F,)."""
         annotations = index.annotations
         boxes = annotations.boxes.copy()
         boxes[:, 2:] += boxes[:, :2]
@@ -161,7 +161,7 @@ class WIDERFaceDataset(BatchShapePolicyDataset):
 
     def _fit_for_training(self, boxes: np.ndarray, ignored: np.ndarray,
                           sizes: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        """Clip boxes to their images; ignore what is then empty or too small. ``sizes`` has a row per face."""
+        """Clip boxes to their images and ignore empty or too small ones. ``sizes`` has one row per face."""
         limits = np.where(sizes > 0, sizes, np.inf)
         clipped = np.clip(boxes, 0, np.tile(limits, 2)).astype(np.float32)
         clipped[:, 2:] = np.maximum(clipped[:, 2:], clipped[:, :2])

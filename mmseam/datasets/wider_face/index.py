@@ -1,7 +1,7 @@
-"""Cached index of a WIDER FACE split: its annotations, and the size of every image.
+"""Cached index of a WIDER FACE split with annotations and image sizes.
 
-The official files hold no image sizes, and reading 12,880 JPEG headers takes long on a cold or remote disk. What was
-read is kept in an ``.npz`` file beside the annotation file, or in the user's cache folder where that one is read-only.
+The official files contain no image sizes, and reading 12,880 JPEG headers is slow on a cold or remote disk. The index
+is cached in an ``.npz`` file next to the annotation file, or in the user's cache folder if that folder is read-only.
 """
 import hashlib
 import logging
@@ -18,21 +18,21 @@ from mmseam.utils.atomic_write import atomic_write
 from ..image_files import MISSING, UNREADABLE, update_image_sizes
 from .annotations import WIDER_FACE_ATTRIBUTES, WIDERFaceAnnotations, read_wider_face_annotations
 
-# Raised whenever the reader or the layout of the cache file changes, so that no old cache file is read.
+# Incremented whenever the reader or the layout of the cache file changes, so that old cache files are not used.
 _VERSION = 2
 _NAMED_FILES = 5
 
 
 @dataclass(frozen=True)
 class WIDERFaceIndex:
-    """A split's annotations with its image sizes.
+    """Annotations and image sizes of a split.
 
     Args:
         ann_file (str): Official annotation file, ``wider_face_*_bbx_gt.txt``.
-        image_dir (str): Folder that the file names in it start from, ``WIDER_*/images``.
+        image_dir (str): Folder of the images, ``WIDER_*/images``.
         annotations (WIDERFaceAnnotations): N images and their faces.
         sizes (np.ndarray): Shape (N, 2), int32: width and height in pixels as ``cv2.imread`` returns the image;
-            ``MISSING`` (0) for an image that is not there, ``UNREADABLE`` (-1) for a file without an image header.
+            ``MISSING`` (0) for a missing image, ``UNREADABLE`` (-1) for a file without a readable image header.
     """
     ann_file: str
     image_dir: str
@@ -40,18 +40,18 @@ class WIDERFaceIndex:
     sizes: np.ndarray
 
     def usable_images(self, skip: bool, allow_unreadable: bool = False) -> List[int]:
-        """Places of the images that are there.
+        """Find the images that are neither missing nor unreadable.
 
         Args:
-            skip (bool): Whether to go on without the others, with a warning, instead of raising.
+            skip (bool): Whether to skip the other images with a warning instead of raising an error.
             allow_unreadable (bool): Whether images without a readable header count as usable. Defaults to False.
 
         Returns:
-            List[int]: Places of the usable images in the split.
+            List[int]: Indices of the usable images in the split.
 
         Raises:
-            FileNotFoundError: An image is missing and ``skip`` is not set, or none is usable.
-            OSError: All images are there, but one is unreadable and ``skip`` is not set.
+            FileNotFoundError: An image is missing and ``skip`` is not set, or no image is usable.
+            OSError: No image is missing, but one is unreadable and ``skip`` is not set.
         """
         missing = self.sizes[:, 0] == MISSING
         refused = missing if allow_unreadable else missing | (self.sizes[:, 0] == UNREADABLE)
@@ -69,29 +69,29 @@ class WIDERFaceIndex:
         return usable
 
     def _describe(self, refused: np.ndarray) -> str:
-        places = np.flatnonzero(refused)
-        named = ', '.join(self.annotations.file_names[i] for i in places[:_NAMED_FILES])
-        more = ', …' if len(places) > _NAMED_FILES else ''
-        return (f'{len(places)} of the {len(refused)} images in {self.ann_file} are missing or unreadable in '
+        indices = np.flatnonzero(refused)
+        named = ', '.join(self.annotations.file_names[i] for i in indices[:_NAMED_FILES])
+        more = ', …' if len(indices) > _NAMED_FILES else ''
+        return (f'{len(indices)} of the {len(refused)} images in {self.ann_file} are missing or unreadable in '
                 f'{self.image_dir}: {named}{more}')
 
 
 def load_wider_face_index(ann_file: str, image_dir: str) -> WIDERFaceIndex:
-    """Read a split, from the cache where it is up to date.
+    """Load the index of a split, from the cache if that is up to date.
 
-    The cache belongs to one annotation file (its path, size and time of change) and one image folder. Which images
-    are there is looked up anew each time; sizes are read only for images whose size is not yet known (delete the
-    cache after replacing images by others of another size). Several processes may call this at the same time.
+    The cache is specific to an annotation file (path, size and modification time) and an image folder. Every call
+    checks which images exist, but reads only sizes that are not known yet (delete the cache after replacing images by
+    others of a different size). Several processes may call this function at the same time.
 
     Args:
         ann_file (str): Official annotation file, ``wider_face_*_bbx_gt.txt``.
-        image_dir (str): Folder that the file names in it start from, ``WIDER_*/images``.
+        image_dir (str): Folder of the images, ``WIDER_*/images``.
 
     Returns:
         WIDERFaceIndex: Annotations and image sizes.
 
     Raises:
-        FileNotFoundError: There is no such annotation file.
+        FileNotFoundError: The annotation file does not exist.
         WIDERFaceFormatError: The annotation file has a bad line.
     """
     if not os.path.isfile(ann_file):
@@ -119,15 +119,15 @@ def _cache_key(ann_file: str, image_dir: str) -> str:
 
 
 def _cache_files(ann_file: str, image_dir: str) -> List[Path]:
-    """Where the cache may be, the preferred place first. The name tells image folders apart, not file versions."""
+    """List the possible cache files, the preferred one first. The name depends on the folders, not on file versions."""
     ann_path = Path(os.path.abspath(ann_file))
-    places = hashlib.sha256(f'{ann_path}|{os.path.abspath(image_dir)}'.encode()).hexdigest()[:12]
+    digest = hashlib.sha256(f'{ann_path}|{os.path.abspath(image_dir)}'.encode()).hexdigest()[:12]
     user_cache = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'mmseam'
-    return [folder / f'{ann_path.stem}.{places}.index.npz' for folder in (ann_path.parent, user_cache)]
+    return [folder / f'{ann_path.stem}.{digest}.index.npz' for folder in (ann_path.parent, user_cache)]
 
 
 def _read_cache(path: Path, key: str) -> Optional[tuple]:
-    """Annotations and sizes in a cache file; None where there is no such file or it is of another key or damaged."""
+    """Read annotations and sizes from a cache file; return None if it does not exist, is outdated or damaged."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             if str(arrays['key']) != key:
@@ -135,13 +135,13 @@ def _read_cache(path: Path, key: str) -> Optional[tuple]:
             names = arrays['file_names'].tobytes().decode().split('\n')
             annotations = WIDERFaceAnnotations(names, arrays['offsets'], arrays['boxes'], arrays['attributes'])
             sizes = arrays['sizes']
-    except Exception:  # whatever is wrong with it, and damaged zip files raise nearly anything, it can be made again
+    except Exception:  # damaged zip files raise nearly anything; the cache can always be rebuilt
         return None
     return (annotations, sizes) if _is_consistent(annotations, sizes) else None
 
 
 def _is_consistent(annotations: WIDERFaceAnnotations, sizes: np.ndarray) -> bool:
-    """Whether the arrays of a cache file are of the types and lengths that were written."""
+    """Return whether the arrays of a cache file have the expected types and lengths."""
     images, faces = len(annotations), len(annotations.boxes)
     expected = (
         (sizes, np.int32, (images, 2)),
@@ -165,19 +165,19 @@ def _write_cache(paths: List[Path], key: str, index: WIDERFaceIndex) -> None:
         sizes=index.sizes)
     for path in paths:
         try:
-            _write_renamed(path, arrays)
+            _write_atomically(path, arrays)
             return
         except OSError as error:
             reason = error
-    print_log(f'The index of {index.ann_file} cannot be kept ({reason}); the next start reads all image sizes again',
+    print_log(f'The index of {index.ann_file} cannot be cached ({reason}); the next start reads all image sizes again',
               logger='current', level=logging.WARNING)
 
 
-def _write_renamed(path: Path, arrays: Dict[str, np.ndarray]) -> None:
-    """Write under a temporary name and rename, so that no process ever reads half a file."""
+def _write_atomically(path: Path, arrays: Dict[str, np.ndarray]) -> None:
+    """Write atomically, so that no process ever reads an incomplete file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.parent.stat().st_mode & 0o222:
-        # The system would stop everyone but root.
+        # The operating system would not stop root.
         raise PermissionError(f'{path.parent} is read-only')
     with atomic_write(path, 'wb') as file:
         np.savez(file, **arrays)

@@ -1,4 +1,4 @@
-"""WIDER FACE as COCO json."""
+"""Converter from WIDER FACE to COCO JSON."""
 import json
 import os
 from pathlib import Path
@@ -17,19 +17,19 @@ _INVALID = WIDER_FACE_ATTRIBUTES.index('invalid')
 def wider_face_to_coco(annotations: WIDERFaceAnnotations, sizes: np.ndarray, images: Iterable[int]) -> dict:
     """Convert images of a WIDER FACE split to the COCO detection format.
 
-    Boxes are kept exactly as annotated. Each annotation carries the key ``attributes``, a dict with all of
-    :data:`WIDER_FACE_ATTRIBUTES`. Faces that are marked invalid or have no width or no height get ``iscrowd`` 1 and
-    ``ignore`` 1: pycocotools overwrites ``ignore`` by ``iscrowd``, so that only ``iscrowd`` keeps a detection of such
-    a face from being counted as false, while MMDetection's ``CocoDataset`` and other readers leave out what has
-    ``ignore`` set.
+    Boxes are kept exactly as annotated. Each annotation has the key ``attributes``, a dict with all of
+    :data:`WIDER_FACE_ATTRIBUTES`. Faces that are marked invalid or have zero width or height get both ``iscrowd`` 1
+    and ``ignore`` 1: pycocotools overwrites ``ignore`` with ``iscrowd``, so only ``iscrowd`` prevents a detection of
+    such a face from counting as a false positive; MMDetection's ``CocoDataset`` and other readers drop annotations
+    with ``ignore``.
 
     Args:
         annotations (WIDERFaceAnnotations): N images and their faces.
         sizes (np.ndarray): Shape (N, 2), width and height of the images in pixels.
-        images (Iterable[int]): Which images to convert, by their place in the split.
+        images (Iterable[int]): Indices in the split of the images to convert.
 
     Returns:
-        dict: ``images`` (``id`` is the 0-based place in the split, the same as ``img_id`` of ``WIDERFaceDataset``;
+        dict: ``images`` (``id`` is the 0-based index in the split, the same as ``img_id`` of ``WIDERFaceDataset``;
         ``file_name`` is ``event/name.jpg``), ``annotations`` and ``categories`` (id 1, ``face``).
     """
     chosen = list(images)
@@ -45,13 +45,13 @@ def convert_wider_face_split(root: Union[str, os.PathLike],
                              split: str,
                              out_file: Union[str, os.PathLike],
                              skip_missing: bool = False) -> Tuple[int, int]:
-    """Write one split of a WIDER FACE folder in the official layout as COCO json.
+    """Convert a split of WIDER FACE in its official layout to a COCO JSON file.
 
     Args:
-        root (str | os.PathLike): Folder that holds ``wider_face_split`` and ``WIDER_<split>/images``.
+        root (str | os.PathLike): Folder with ``wider_face_split`` and ``WIDER_<split>/images``.
         split (str): ``train`` or ``val``.
-        out_file (str | os.PathLike): The json file; written under a temporary name and renamed.
-        skip_missing (bool): Whether to leave out images that are missing or unreadable. Defaults to False.
+        out_file (str | os.PathLike): JSON file, written atomically.
+        skip_missing (bool): Whether to skip images that are missing or unreadable. Defaults to False.
 
     Returns:
         Tuple[int, int]: Number of images and of faces written.

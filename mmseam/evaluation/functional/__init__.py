@@ -1,4 +1,4 @@
-"""Evaluation protocols in NumPy and SciPy; nothing in here imports PyTorch, MMEngine or MMDetection."""
+"""Evaluation protocols in NumPy and SciPy, without PyTorch, MMEngine or MMDetection."""
 from .wider_face import (
     DERIVED_SUBSETS,
     STANDARD_SLICES,

@@ -1,4 +1,4 @@
-"""The official WIDER FACE evaluation protocol in NumPy and SciPy, without any framework."""
+"""Official WIDER FACE evaluation protocol in NumPy and SciPy."""
 from .bootstrap import PairedDifference, bootstrap_average_precision, paired_difference, percentile_interval
 from .ground_truth import WIDERFaceGroundTruth, image_key, read_official_ground_truth
 from .mat_file import GroundTruthFormatError

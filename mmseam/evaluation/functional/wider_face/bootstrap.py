@@ -1,9 +1,9 @@
-"""Bootstrap over images for WIDER FACE AP: intervals and paired differences, all resamples at once.
+"""Bootstrap over images for WIDER FACE AP: confidence intervals and paired differences.
 
-A resample draws N of the N images with replacement, which is a vector of weights; its counts at all thresholds are a
-product of these weights with a sparse table (images × thresholds). Scores stay normalized over the whole set: the
-normalization is part of the method's output, not of the sample, and a resample without the extreme scores would
-otherwise move every threshold.
+A resample draws N of the N images with replacement, which gives a vector of image weights. The counts at all thresholds
+are the product of these weights with a sparse matrix (images × thresholds), so all resamples are computed at once.
+Scores stay normalized over the complete set: the normalization is part of the method's output, and a resample without
+the extreme scores would otherwise shift every threshold.
 """
 from dataclasses import dataclass
 from typing import Dict, Mapping, Tuple
@@ -17,13 +17,14 @@ from .protocol import average_precision, recall_and_precision
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """Difference of two methods on the same resamples.
+    """Difference in AP of two methods, with a confidence interval from paired resamples.
 
     Args:
-        difference (float): AP of the second minus AP of the first on the whole set.
-        low (float): Lower end of the confidence interval.
-        high (float): Upper end.
-        p_value (float): Two-sided: twice the smaller share of resamples on one side of 0, at least ``1 / resamples``.
+        difference (float): AP of the second method minus AP of the first on the complete set.
+        low (float): Lower bound of the confidence interval.
+        high (float): Upper bound of the confidence interval.
+        p_value (float): Two-sided p-value: twice the smaller fraction of resamples on one side of 0, at least
+            ``1 / resamples``.
     """
 
     difference: float
@@ -36,18 +37,18 @@ def bootstrap_average_precision(matches: WIDERFaceMatches,
                                 subsets: Mapping[str, np.ndarray],
                                 num_resamples: int = 1000,
                                 seed: int = 0) -> Dict[str, np.ndarray]:
-    """AP of every subset on resampled images.
+    """Compute the AP of every subset on resampled images.
 
-    The same seed draws the same images, whatever the method: arrays of two methods are paired.
+    The same seed draws the same images for every method, so the arrays of two methods are paired.
 
     Args:
         matches (WIDERFaceMatches): Matches of one method.
-        subsets (Mapping[str, np.ndarray]): Masks of shape (F,).
-        num_resamples (int): B. Defaults to 1000.
+        subsets (Mapping[str, np.ndarray]): Masks of shape (F,) by name.
+        num_resamples (int): Number of resamples B. Defaults to 1000.
         seed (int): Seed of the resampling. Defaults to 0.
 
     Returns:
-        dict[str, np.ndarray]: For each subset shape (B,); NaN for a resample without any kept face.
+        dict[str, np.ndarray]: APs of shape (B,) by subset; NaN for a resample without any face of the subset.
     """
     number = matches.num_images
     weights = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), size=num_resamples)
@@ -65,21 +66,21 @@ def bootstrap_average_precision(matches: WIDERFaceMatches,
 
 
 def _resampled_counts(matches: WIDERFaceMatches, chosen: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Number of chosen detections of each resample that enter at each threshold, shape (B, T)."""
+    """Count the chosen detections of each resample that are first included at each threshold, shape (B, T)."""
     cells = matches.level[chosen], matches.image[chosen]
     shape = len(matches.thresholds), matches.num_images
     return (csr_matrix((np.ones(len(cells[0])), cells), shape=shape) @ weights).T
 
 
 def percentile_interval(samples: np.ndarray, confidence: float = 0.95) -> Tuple[float, float]:
-    """Percentile interval of bootstrap samples.
+    """Compute the percentile interval of bootstrap samples.
 
     Args:
-        samples (np.ndarray): Shape (B,); NaN are left out.
-        confidence (float): Defaults to 0.95.
+        samples (np.ndarray): Shape (B,); NaNs are dropped.
+        confidence (float): Confidence level. Defaults to 0.95.
 
     Returns:
-        tuple[float, float]: Low and high end; NaN if there is no sample.
+        tuple[float, float]: Lower and upper bound; NaN if there is no sample.
     """
     samples = samples[~np.isnan(samples)]
     if not samples.size:
@@ -93,13 +94,13 @@ def paired_difference(ap_first: float, ap_second: float, first: np.ndarray, seco
     """Compare two methods on one subset.
 
     Args:
-        ap_first (float): AP of the baseline on the whole set.
-        ap_second (float): AP of the other method.
-        first (np.ndarray): Shape (B,), the baseline on the resamples.
-        second (np.ndarray): Shape (B,), the other method on the same resamples.
+        ap_first (float): AP of the baseline on the complete set.
+        ap_second (float): AP of the other method on the complete set.
+        first (np.ndarray): Shape (B,), APs of the baseline on the resamples.
+        second (np.ndarray): Shape (B,), APs of the other method on the same resamples.
 
     Returns:
-        PairedDifference: Second minus first.
+        PairedDifference: Difference, second minus first.
     """
     samples = second - first
     samples = samples[~np.isnan(samples)]

@@ -1,4 +1,4 @@
-"""What WIDER FACE evaluation measures against: images, faces, keep-lists, attributes; reader of the ``.mat`` files."""
+"""WIDER FACE ground truth: images, faces, keep-lists and attributes, read from the official ``.mat`` files."""
 import re
 from dataclasses import dataclass, field
 from itertools import chain
@@ -13,21 +13,21 @@ from .mat_file import GroundTruthFormatError, read_mat_file
 
 OFFICIAL_SUBSETS = ('easy', 'medium', 'hard')
 
-#: Of coordinates and scores: larger ones, though finite, overflow when they are multiplied.
+#: Limit of coordinates and scores: larger ones, though finite, overflow when multiplied.
 LARGEST_NUMBER = 1e30
 
 _IMAGE_SUFFIX = re.compile(r'\.(jpe?g|png|bmp)$', re.IGNORECASE)
 
 
 def image_key(path: Union[str, Path]) -> str:
-    """Name of an image in every table of the evaluation: ``event/image`` without folder prefix and image extension.
+    """Return the key of an image in the evaluation: ``event/image`` without leading folders and image extension.
 
     Args:
-        path (str or Path): Path of an image, of its result file without ``.txt``, or the key itself. Both kinds of
-            slash separate, and ``.jpg``, ``.JPG``, ``.png`` … are dropped once, as a whole suffix.
+        path (str or Path): Path of an image, of its result file without ``.txt``, or the key itself. Slashes and
+            backslashes are separators. One extension such as ``.jpg``, ``.JPG`` or ``.png`` is removed.
 
     Returns:
-        str: The last two components, or the only one where the path has no folder.
+        str: The last two components of the path, or the only one if there is no folder.
     """
     parts: List[str] = []
     for part in str(path).replace('\\', '/').split('/'):
@@ -40,17 +40,17 @@ def image_key(path: Union[str, Path]) -> str:
 
 @dataclass(frozen=True)
 class WIDERFaceGroundTruth:
-    """Faces of a whole set in flat arrays: those of image ``i`` are rows ``offsets[i]:offsets[i + 1]``.
+    """All faces of a set in flat arrays; rows ``offsets[i]:offsets[i + 1]`` belong to image ``i``.
 
     Args:
-        keys (tuple[str]): Name of each of the N images, see :func:`image_key`; unique.
+        keys (tuple[str]): Unique keys of the N images, see :func:`image_key`.
         boxes (np.ndarray): Shape (F, 4), left, top, width, height in pixels of the original image.
         offsets (np.ndarray): Shape (N + 1,), int64, from 0 to F.
-        subsets (dict[str, np.ndarray]): Keep-list of each subset as a mask of shape (F,), bool.
-        attributes (dict[str, np.ndarray]): Integer labels of shape (F,) by names of :data:`WIDER_FACE_ATTRIBUTES`.
+        subsets (dict[str, np.ndarray]): Keep-list of each subset as a boolean mask of shape (F,).
+        attributes (dict[str, np.ndarray]): Integer labels of shape (F,) by name in :data:`WIDER_FACE_ATTRIBUTES`.
 
     Raises:
-        ValueError: If there is no image, two images share a key, or a length does not agree.
+        ValueError: There is no image, two images have the same key, or the lengths of arrays disagree.
     """
 
     keys: Tuple[str, ...]
@@ -61,7 +61,7 @@ class WIDERFaceGroundTruth:
 
     def __post_init__(self) -> None:
         if not self.keys:
-            raise ValueError('the ground truth holds no image')
+            raise ValueError('the ground truth has no images')
         if len(set(self.keys)) != len(self.keys):
             twice = next(key for i, key in enumerate(self.keys) if key in self.keys[:i])
             raise ValueError(f'the ground truth lists image {twice!r} twice')
@@ -74,12 +74,12 @@ class WIDERFaceGroundTruth:
 
     @property
     def num_images(self) -> int:
-        """int: Number of images, those without faces included."""
+        """int: Number of images, including those without faces."""
         return len(self.keys)
 
     @property
     def num_faces(self) -> int:
-        """int: Number of faces in all images, kept by a subset or not."""
+        """int: Number of faces in all images, whether a subset keeps them or not."""
         return int(self.offsets[-1])
 
     @classmethod
@@ -88,16 +88,16 @@ class WIDERFaceGroundTruth:
                     boxes: Sequence[np.ndarray],
                     subsets: Optional[Mapping[str, Sequence[np.ndarray]]] = None,
                     attributes: Optional[Mapping[str, Sequence[np.ndarray]]] = None) -> 'WIDERFaceGroundTruth':
-        """Join per-image arrays, such as a data set holds in memory.
+        """Concatenate per-image arrays.
 
         Args:
             keys (Sequence[str]): Key of each image.
-            boxes (Sequence[np.ndarray]): For each image its faces, shape (G, 4), xywh; empty for none.
-            subsets (Mapping, optional): For each subset one mask of shape (G,) an image.
-            attributes (Mapping, optional): For each attribute one integer array of shape (G,) an image.
+            boxes (Sequence[np.ndarray]): Faces of each image, shape (G, 4), xywh; may be empty.
+            subsets (Mapping, optional): For each subset, one mask of shape (G,) per image.
+            attributes (Mapping, optional): For each attribute, one integer array of shape (G,) per image.
 
         Returns:
-            WIDERFaceGroundTruth: The same in flat arrays.
+            WIDERFaceGroundTruth: The ground truth in flat arrays.
         """
         boxes = [np.asarray(b, dtype=np.float64).reshape(-1, 4) for b in boxes]
         if len(keys) != len(boxes):
@@ -111,7 +111,7 @@ class WIDERFaceGroundTruth:
                    flat(attributes, np.int64))
 
     def face_image(self) -> np.ndarray:
-        """np.ndarray: Shape (F,), index of the image that holds each face."""
+        """Return the image index of each face, shape (F,)."""
         return np.repeat(np.arange(self.num_images), np.diff(self.offsets))
 
 
@@ -122,18 +122,18 @@ def _concatenate(column: Sequence[np.ndarray], dtype: type) -> np.ndarray:
 def read_official_ground_truth(folder: Union[str, Path]) -> WIDERFaceGroundTruth:
     """Read ``wider_face_val.mat`` and the keep-lists ``wider_{easy,medium,hard}_val.mat``.
 
-    The attribute labels come from ``wider_face_val.mat`` too: on val they equal those of ``wider_face_val_bbx_gt.txt``.
+    The attribute labels are also read from ``wider_face_val.mat``; they equal those of ``wider_face_val_bbx_gt.txt``.
 
     Args:
         folder (str or Path): ``ground_truth`` folder of the official evaluation tools.
 
     Returns:
-        WIDERFaceGroundTruth: With subsets ``easy``, ``medium`` and ``hard`` and all six attributes.
+        WIDERFaceGroundTruth: Ground truth with subsets ``easy``, ``medium`` and ``hard`` and all six attributes.
 
     Raises:
-        FileNotFoundError: If a file is missing.
-        GroundTruthFormatError: If a file is damaged or not what the official tools ship, or a keep-list names a face
-            that is not there; the message names the file.
+        FileNotFoundError: A file is missing.
+        GroundTruthFormatError: A file is damaged or not from the official tools, or a keep-list refers to a
+            nonexistent face; the message names the file.
     """
     path = Path(folder) / 'wider_face_val.mat'
     label_lists = {name: f'{name}_label_list' for name in WIDER_FACE_ATTRIBUTES}
@@ -156,18 +156,18 @@ def _load_mat(path: Path, names: List[str]) -> dict:
 
 
 def _read_keys(faces: dict, path: Path) -> List[List[str]]:
-    """Keys of the images of each event."""
+    """Return the image keys of each event."""
     events, files = faces['event_list'], faces['file_list']
     texts = [events, *files] if isinstance(events, list) and isinstance(files, list) else [None]
     if not all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in texts):
-        raise GroundTruthFormatError(f'{path}: event_list and file_list do not hold the names of events and images')
+        raise GroundTruthFormatError(f'{path}: event_list and file_list do not contain the names of events and images')
     if len(events) != len(files):
         raise GroundTruthFormatError(f'{path}: {len(events)} events, but lists of images for {len(files)}')
     return [[f'{event}/{name}' for name in names] for event, names in zip(events, files)]
 
 
 def _flatten(lists: Any, keys: List[List[str]], where: str) -> Iterator[Tuple[str, np.ndarray]]:
-    """Key and array of each image, from the lists of the events."""
+    """Yield key and array of each image from the nested lists (event, image)."""
     has_events = isinstance(lists, list) and all(isinstance(arrays, list) for arrays in lists)
     if not has_events or list(map(len, lists)) != list(map(len, keys)):
         raise GroundTruthFormatError(f'{where}: the events and images are not those of file_list')
@@ -178,7 +178,7 @@ def _flatten(lists: Any, keys: List[List[str]], where: str) -> Iterator[Tuple[st
 
 
 def _read_boxes(lists: Any, keys: List[List[str]], where: str) -> List[np.ndarray]:
-    """Boxes of each image."""
+    """Read the boxes of each image."""
     boxes = []
     for key, array in _flatten(lists, keys, where):
         if array.size and array.shape[1] != 4:
@@ -188,7 +188,7 @@ def _read_boxes(lists: Any, keys: List[List[str]], where: str) -> List[np.ndarra
 
 
 def _read_labels(lists: Any, keys: List[List[str]], boxes: List[np.ndarray], where: str) -> List[np.ndarray]:
-    """Labels of the faces of each image."""
+    """Read the labels of the faces of each image."""
     labels = []
     for (key, array), rows in zip(_flatten(lists, keys, where), boxes):
         if array.size != len(rows):
@@ -198,13 +198,13 @@ def _read_labels(lists: Any, keys: List[List[str]], boxes: List[np.ndarray], whe
 
 
 def _read_subset(path: Path, keys: List[List[str]], boxes: List[np.ndarray]) -> List[np.ndarray]:
-    """Mask of the faces of each image that a keep-list names."""
+    """Read a keep-list as masks of the faces of each image."""
     kept = _flatten(_load_mat(path, ['gt_list'])['gt_list'], keys, f'{path}, gt_list')
     return [_keep_mask(index, len(rows), f'{path}, image {key}') for (key, index), rows in zip(kept, boxes)]
 
 
 def _keep_mask(kept: np.ndarray, num_faces: int, where: str) -> np.ndarray:
-    """Mask of a MATLAB index list, which counts from 1."""
+    """Convert a list of 1-based MATLAB indices to a mask."""
     index = kept.reshape(-1)
     if index.size and not ((index >= 1) & (index <= num_faces) & (index == np.floor(index))).all():
         raise GroundTruthFormatError(f'{where}: the keep-list names faces {index.min()}…{index.max()} of {num_faces}')

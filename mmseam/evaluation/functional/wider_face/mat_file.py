@@ -1,7 +1,7 @@
 """Reader of the MATLAB 5 files of WIDER FACE's evaluation tools: numbers, text, and cell arrays of them.
 
-SciPy's reader trusts its files: damaged ones crash the process or allocate gigabytes. This one checks every length
-before it uses it. Format: MathWorks, *MAT-File Format*, level 5.
+SciPy's reader trusts its input: damaged files crash the process or allocate gigabytes. This one checks every length
+before using it. Format: MathWorks, *MAT-File Format*, level 5.
 """
 import math
 import struct
@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 
-#: Bytes that a file may take, decompressed; the official ones take 2.7 MB each.
+#: Maximum size of a decompressed file in bytes; the official ones take 2.7 MB each.
 MAX_BYTES = 2**24
 
 _HEADER_BYTES = 128
@@ -21,15 +21,15 @@ _CELL, _TEXT, _NUMBERS = 1, 4, range(6, 16)
 _IS_COMPLEX = 0x0800
 _NUMBER_TYPES = {1: 'i1', 2: 'u1', 3: 'i2', 4: 'u2', 5: 'i4', 6: 'u4', 7: 'f4', 9: 'f8', 12: 'i8', 13: 'u8'}
 _ENCODINGS = {1: 'utf-8', 2: 'utf-8', 16: 'utf-8', 4: 'utf-16', 17: 'utf-16'}
-_MAX_DEPTH = 4  # of cells in cells; WIDER FACE has the images of events
+_MAX_DEPTH = 4  # of nested cells; WIDER FACE nests images in events
 
 
 class GroundTruthFormatError(ValueError):
-    """A ground truth file that is damaged or not of the official tools; names the file and the place in it."""
+    """Error for a ground truth file that is damaged or not from the official tools; names the file and position."""
 
 
 class _Element(NamedTuple):
-    """Type of a data element, and where its content starts and ends, and the next element starts."""
+    """Type of a data element, start and end of its content, and start of the next element."""
     kind: int
     start: int
     stop: int
@@ -37,7 +37,7 @@ class _Element(NamedTuple):
 
 
 class _Array(NamedTuple):
-    """Head of an array, and where its content starts and ends."""
+    """Header of an array, and start and end of its content."""
     kind: int
     shape: Tuple[int, ...]
     name: str
@@ -50,13 +50,13 @@ def read_mat_file(path: Union[str, Path], names: Sequence[str]) -> Dict[str, Any
 
     Args:
         path (str or Path): The file.
-        names (Sequence[str]): The variables to read; others may be of any kind.
+        names (Sequence[str]): Names of the variables to read; others may have any type.
 
     Returns:
-        dict[str, Any]: Content by name: an array, a text, or for a cell array the list of its cells by columns.
+        dict[str, Any]: Values by name: an array, a str, or for a cell array the list of its cells in column order.
 
     Raises:
-        GroundTruthFormatError: It is no MATLAB 5 file, is damaged or too large, or lacks a variable.
+        GroundTruthFormatError: The file is not a MATLAB 5 file, is damaged or too large, or lacks a variable.
     """
     with open(path, 'rb') as file:
         content = file.read(MAX_BYTES + 1)
@@ -113,11 +113,11 @@ class _Parser:
         self._tag = struct.Struct(f'{order}II')
 
     def element(self, position: int, end: int) -> _Element:
-        """The element at a position inside one that ends at ``end``."""
+        """Parse the element at ``position`` inside one that ends at ``end``."""
         if position + 8 > end:
             raise GroundTruthFormatError(f'damaged (it ends at byte {end:,})')
         kind, size = self._tag.unpack_from(self.content, position)
-        if kind >> 16:  # up to four bytes stand in the tag itself
+        if kind >> 16:  # small element: up to four bytes of data are stored in the tag itself
             kind, size, start, following = kind & 0xFFFF, kind >> 16, position + 4, position + 8
         else:
             start = position + 8
@@ -127,7 +127,7 @@ class _Parser:
         return _Element(kind, start, start + size, following)
 
     def array(self, element: _Element) -> _Array:
-        """Head of the array that an element holds."""
+        """Parse the header of the array in an element."""
         if element.kind != _MATRIX:
             raise GroundTruthFormatError(f'damaged (an element of type {element.kind} where an array is expected)')
         if element.start == element.stop:
@@ -143,7 +143,7 @@ class _Parser:
         return _Array(kind & 0xFF if not kind & _IS_COMPLEX else 0, sides, text, name.following, element.stop)
 
     def value(self, array: _Array, depth: int = 0) -> Any:
-        """Content of an array."""
+        """Read the content of an array."""
         if array.kind == _CELL:
             return self._cells(array, depth)
         if array.start == array.stop and array.kind in _NUMBERS:
