@@ -64,7 +64,7 @@ def test_files(write, tmp_path):
     assert found == {
         ('error', 'missing images'): ['e/a.jpg'],
         ('warning', 'images not 1024 pixels wide'): ['f/c.jpg: 512×30'],
-        ('warning', 'images not listed in the annotation file'): ['g/new.png'],
+        ('warning', 'images missing from the annotation file'): ['g/new.png'],
         ('warning', 'images with identical content'): ['f/d.jpg = f/e.jpg'],
         ('note', 'boxes that extend beyond their image'): ['f/c.jpg, face 1'],
     }

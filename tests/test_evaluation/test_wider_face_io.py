@@ -107,7 +107,7 @@ def test_malformed_file_in_an_archive_is_named_too(tmp_path):
 
 def test_first_line_that_names_another_image_warns(tmp_path):
     write_folder(tmp_path, {'e/a.txt': b'b\n0\n', 'e/c.txt': b'c\n0\n'})
-    with pytest.warns(UserWarning, match="1 result files names another image than the file: .*e/a.txt says 'b'"):
+    with pytest.warns(UserWarning, match="1 result files names another image than the file name, .*e/a.txt says 'b'"):
         assert sorted(read_detections(tmp_path)) == ['e/a', 'e/c']
 
 
@@ -121,7 +121,7 @@ def test_two_methods_in_one_folder_are_an_error(tmp_path):
 def test_no_results_are_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match='absent'):
         read_detections(tmp_path / 'absent')
-    with pytest.raises(ValueError, match='holds no result file'):
+    with pytest.raises(ValueError, match='contains no result file'):
         read_detections(write_folder(tmp_path, {'readme.txt': b'a\n0\n'}))
 
 

@@ -157,7 +157,7 @@ def test_missing_and_extra_images_warn_with_their_count():
 
 
 @pytest.mark.parametrize('rows, problem', [
-    ([[0, 0, 9, 9, float('nan')]], "detection 0 of 'event/0' holds a NaN"),
+    ([[0, 0, 9, 9, float('nan')]], "detection 0 of 'event/0' contains NaN"),
     ([[0, 0, 9, 9, .5], [0, 0, float('inf'), 9, .5]], "detection 1 of 'event/0'"),
     ([[0, 0, 9, 9]], r"'event/0' have shape \(1, 4\)"),
 ])

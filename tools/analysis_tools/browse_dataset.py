@@ -1,4 +1,4 @@
-"""Draw the samples of a data set, before or after its pipeline: mmyolo's tool."""
+"""Draw the samples of a dataset before or after its pipeline, with mmyolo's tool."""
 import runpy
 from importlib.util import find_spec
 from pathlib import Path

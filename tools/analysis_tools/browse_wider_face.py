@@ -1,4 +1,4 @@
-"""Draw the faces of WIDER FACE, or of any data set in its layout, colored by how much of them is covered."""
+"""Draw the faces of WIDER FACE, or of a dataset in its layout, colored by occlusion."""
 import argparse
 
 EXAMPLES = """examples:
@@ -10,15 +10,15 @@ EXAMPLES = """examples:
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('root', help='folder that holds wider_face_split/ and WIDER_{train,val}/images/')
-    parser.add_argument('--split', choices=('train', 'val'), default='val', help='split (default: %(default)s)')
-    parser.add_argument('--out-dir', required=True, help='folder of the drawn images')
+    parser.add_argument('root', help='folder with wider_face_split/ and WIDER_{train,val}/images/')
+    parser.add_argument('--split', choices=('train', 'val'), default='val', help='split to draw (default: %(default)s)')
+    parser.add_argument('--out-dir', required=True, help='folder to write the images to')
     parser.add_argument('--num', type=int, default=20,
-                        help='number of images, evenly spread over the split (default: %(default)s)')
+                        help='number of images, evenly distributed over the split (default: %(default)s)')
     parser.add_argument('--filter', metavar='EXPRESSION',
-                        help="draw only these faces and the images with one, for example 'blur=heavy | height<16'")
+                        help="draw only these faces, and only images with one, for example 'blur=heavy | height<16'")
     parser.add_argument('--show', action='store_true',
-                        help='also show the images one after the other; any key goes on, q ends')
+                        help='also show the images one by one; press any key to continue, q to quit')
     args = parser.parse_args()
     if args.num < 1:
         parser.error(f'--num must be at least 1, not {args.num}')

@@ -1,6 +1,6 @@
-"""Report what is wrong with a copy of WIDER FACE; changes nothing.
+"""Check a copy of WIDER FACE for problems, without changing it.
 
-Exit status 1 if something would stop a training or a test, 0 otherwise.
+The exit status is 1 if a problem would stop training or testing, else 0.
 """
 import argparse
 import json
@@ -11,10 +11,10 @@ STYLES = dict(error='bold red', warning='yellow', note='')
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('root', help='folder that holds wider_face_split/ and WIDER_{train,val,test}/images/')
+    parser.add_argument('root', help='folder with wider_face_split/ and WIDER_{train,val,test}/images/')
     parser.add_argument('--split', nargs='+', choices=('train', 'val', 'test'), default=['train', 'val'],
                         help='splits to check (default: train val)')
-    parser.add_argument('--out', metavar='JSON', help='write the report with every file and face that it is about')
+    parser.add_argument('--out', metavar='JSON', help='write the report with all affected files and faces')
     return parser.parse_args()
 
 

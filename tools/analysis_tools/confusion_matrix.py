@@ -1,4 +1,4 @@
-"""Draw the confusion matrix of detections written by tools/test.py --out: mmyolo's tool."""
+"""Draw the confusion matrix of detections written by tools/test.py --out, with mmyolo's tool."""
 import runpy
 from importlib.util import find_spec
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Draw the distribution of classes and box sizes of a data set: mmyolo's tool."""
+"""Draw the distribution of classes and box sizes of a dataset, with mmyolo's tool."""
 import runpy
 from importlib.util import find_spec
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Evaluate detections written by tools/test.py --out: mmdet's tool."""
+"""Evaluate detections written by tools/test.py --out, with mmdet's tool."""
 import runpy
 from importlib.util import find_spec
 from pathlib import Path

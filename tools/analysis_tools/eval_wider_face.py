@@ -1,15 +1,15 @@
-"""Evaluate face detections by the official WIDER FACE protocol: table, slices, intervals, curves."""
+"""Evaluate face detections by the official WIDER FACE protocol, with optional slices, intervals and curves."""
 import argparse
 import sys
 from pathlib import Path
 
 EXAMPLES = """examples:
-  the official numbers of a result folder:
+  official numbers of a result folder:
     python tools/analysis_tools/eval_wider_face.py results/ --gt eval_tools/ground_truth
-  standard slices with 95 % intervals, and pictures:
+  standard slices with 95 % intervals and plots:
     python tools/analysis_tools/eval_wider_face.py results.tar.xz --gt eval_tools/ground_truth \\
       --slices --bootstrap --plot figures
-  slices of your own, two methods, and whether they differ:
+  custom slices, and a comparison of two methods:
     python tools/analysis_tools/eval_wider_face.py seam=seam.pkl plain=plain/ --gt eval_tools/ground_truth \\
       --slices 'hard & occlusion=heavy' 'blur=heavy | height<16' --compare plain seam
 """
@@ -20,26 +20,26 @@ def parse_args(argv=None):
         description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         'results', nargs='+', metavar='[NAME=]RESULTS',
-        help='detections of one method: folder or archive (.tar.*, .zip) of event/image.txt, COCO result json, or '
+        help='detections of one method: folder or archive (.tar.*, .zip) of event/image.txt, COCO results (.json), or '
         'MMEngine dump (.pkl, .json)')
     parser.add_argument(
         '--gt', required=True, metavar='PATH',
-        help='folder with the official .mat files; or wider_face_*_bbx_gt.txt, with subsets derived from the height')
+        help='folder of the official .mat files, or wider_face_*_bbx_gt.txt to derive subsets from face heights')
     parser.add_argument(
-        '--images', metavar='JSON', help='COCO annotations that name the images, for COCO results with numeric ids')
+        '--images', metavar='JSON', help='COCO annotations with the image names, for COCO results with numeric ids')
     parser.add_argument(
         '--slices', nargs='*', metavar='EXPRESSION',
-        help="boolean expressions such as 'occlusion=heavy & height>=20'; without a value the standard slices")
+        help="boolean expressions such as 'occlusion=heavy & height>=20' (default without a value: standard slices)")
     parser.add_argument(
         '--bootstrap', type=int, nargs='?', const=1000, default=0, metavar='N',
-        help='95 %% intervals from N resamples of the images (1000 if N is left out)')
+        help='compute 95 %% intervals from N resamples of the images (1000 if N is omitted)')
     parser.add_argument(
         '--compare', nargs='+', default=[], metavar='NAME',
-        help='paired bootstrap differences to the first of these methods')
-    parser.add_argument('--out', metavar='JSON', help='write results, comparisons and curves')
-    parser.add_argument('--csv', metavar='CSV', help='write results as a table')
-    parser.add_argument('--plot', metavar='FOLDER', help='write curves and slices as .png and .pdf')
-    parser.add_argument('--int32-compat', action='store_true', help='round overlaps as the MATLAB tools do')
+        help='compute paired bootstrap differences to the first of these methods')
+    parser.add_argument('--out', metavar='JSON', help='write results, comparisons and curves to this file')
+    parser.add_argument('--csv', metavar='CSV', help='write results as a table to this file')
+    parser.add_argument('--plot', metavar='FOLDER', help='plot curves and slices as .png and .pdf')
+    parser.add_argument('--int32-compat', action='store_true', help='round overlaps like the MATLAB tools')
     args = parser.parse_args(argv)
     args.methods = name_methods(parser, args.results)
     unknown = [name for name in args.compare if name not in args.methods]
@@ -52,7 +52,7 @@ def parse_args(argv=None):
 
 
 def name_methods(parser, results):
-    """Path by name; a path without a name lends its own."""
+    """Return paths by method name; a path without a name is named after its file or folder."""
     methods = {}
     for text in results:
         name, equals, path = text.partition('=')
@@ -67,7 +67,7 @@ def name_methods(parser, results):
 
 
 def evaluate(args, truth, subsets, advance):
-    """Results and bootstrap samples by method."""
+    """Compute results and bootstrap samples by method."""
     from mmseam.evaluation.functional import (
         bootstrap_average_precision,
         match_detections,
@@ -90,7 +90,7 @@ def evaluate(args, truth, subsets, advance):
 
 
 def draw(folder, results, rows, truth):
-    """Curves of each subset of the ground truth; all slices in one picture."""
+    """Plot the curves of each subset of the ground truth, and all slices in one figure."""
     from mmseam.evaluation.functional.wider_face.plots import plot_precision_recall, plot_slices
     slices = [row for row in rows if row.subset not in truth.subsets]
     for suffix in ('.png', '.pdf'):
@@ -102,7 +102,7 @@ def draw(folder, results, rows, truth):
 
 
 def run(args, console):
-    """Everything after the arguments."""
+    """Evaluate, print and write results."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     from mmseam.evaluation.functional import (

@@ -1,13 +1,13 @@
-"""Print parameters and GFLOPs of a config's model; needs no weights and no data."""
+"""Print the parameters and GFLOPs of a config's model; needs no weights and no data."""
 import argparse
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help="config file, or the name of one of mmseam's")
+    parser.add_argument('config', help='config file or model name')
     parser.add_argument('--shape', type=int, nargs='+', default=[640],
-                        help='side, or height and width, of the image (default: 640)')
-    parser.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE', help='change settings of the config')
+                        help='side length, or height and width, of the image (default: 640)')
+    parser.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE', help='override settings of the config')
     args = parser.parse_args()
     if len(args.shape) > 2:
         parser.error('--shape takes one number or two')

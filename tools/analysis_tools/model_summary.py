@@ -1,15 +1,15 @@
-"""Print the layers of a config's model with their parameters, and its GFLOPs; needs no weights and no data."""
+"""Print the layers, parameters and GFLOPs of a config's model; needs no weights and no data."""
 import argparse
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help="config file, or the name of one of mmseam's")
+    parser.add_argument('config', help='config file or model name')
     parser.add_argument('--img-size', type=int, nargs=2, default=(640, 640), metavar=('H', 'W'),
-                        help='height and width of the image for the GFLOPs (default: 640 640)')
+                        help='height and width of the image to compute GFLOPs for (default: 640 640)')
     parser.add_argument('--num-classes', type=int, help="number of classes (default: the config's)")
-    parser.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE', help='change settings of the config')
-    parser.add_argument('--json', metavar='FILE', help='also write the table as json')
+    parser.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE', help='override settings of the config')
+    parser.add_argument('--json', metavar='FILE', help='also write the table as JSON')
     return parser.parse_args()
 
 

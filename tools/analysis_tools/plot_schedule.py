@@ -1,18 +1,18 @@
-"""Draw learning rates, momentum and accumulation of a config by epoch; needs no images and trains nothing."""
+"""Plot learning rates, momentum and gradient accumulation of a config by epoch, without images or training."""
 import argparse
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help="config file, or the name of one of mmseam's")
-    parser.add_argument('out', metavar='FILE.png', help='picture to write')
+    parser.add_argument('config', help='config file or model name')
+    parser.add_argument('out', metavar='FILE.png', help='image file to write')
     parser.add_argument('--num-images', type=int, required=True,
-                        help='images in the training set, for example 12880 (WIDER FACE) or 117266 (COCO)')
+                        help='number of training images, for example 12880 (WIDER FACE) or 117266 (COCO)')
     parser.add_argument('--num-processes', type=int, default=8,
-                        help='processes that each take train_dataloader.batch_size images (default: %(default)s)')
+                        help='number of processes, each with train_dataloader.batch_size images (default: %(default)s)')
     parser.add_argument('--other', metavar='JSON',
-                        help='schedule to draw beside it, from benchmarks/peer/training_driver.py trace')
-    parser.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE', help='change settings of the config')
+                        help='schedule to compare with, written by benchmarks/peer/training_driver.py trace')
+    parser.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE', help='override settings of the config')
     args = parser.parse_args()
     if min(args.num_images, args.num_processes) < 1:
         parser.error('--num-images and --num-processes must be at least 1')

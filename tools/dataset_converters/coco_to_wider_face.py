@@ -1,10 +1,10 @@
-"""Convert COCO json with attributes to the text of WIDER FACE's official annotation files."""
+"""Convert COCO JSON with attributes to the annotation format of WIDER FACE."""
 import argparse
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('json_file', help='COCO json, as wider_face_to_coco.py writes it')
+    parser.add_argument('json_file', help='COCO JSON file as written by wider_face_to_coco.py')
     parser.add_argument('out_file', help='annotation file to write, for example wider_face_val_bbx_gt.txt')
     return parser.parse_args()
 

@@ -1,15 +1,15 @@
-"""Convert WIDER FACE from its official layout to COCO json, all attributes kept."""
+"""Convert WIDER FACE from its official layout to COCO JSON, keeping all attributes."""
 import argparse
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('root', help='folder that holds wider_face_split/ and WIDER_{train,val}/images/')
+    parser.add_argument('root', help='folder with wider_face_split/ and WIDER_{train,val}/images/')
     parser.add_argument('--split', nargs='+', choices=('train', 'val'), default=['train', 'val'],
                         help='splits to convert (default: both)')
-    parser.add_argument('--out', help='folder of the json files, wider_face_SPLIT.json (default: ROOT/annotations)')
+    parser.add_argument('--out', help='folder for the JSON files wider_face_SPLIT.json (default: ROOT/annotations)')
     parser.add_argument('--skip-missing', action='store_true',
-                        help='leave out images that are missing or unreadable, instead of stopping')
+                        help='skip images that are missing or unreadable instead of stopping')
     return parser.parse_args()
 
 

@@ -130,7 +130,7 @@ def _check_files(split: str, listed: List[str], present: set, names: List[str],
     sizes = [(name, *size) for name, (size, _, _) in zip(names, images)]
     yield finding('warning', f'images not {OFFICIAL_WIDTH} pixels wide (were they scaled? then boxes do not fit)',
                   [f'{name}: {w}×{h}' for name, w, h in sizes if w not in (OFFICIAL_WIDTH, _BAD[0])])
-    yield finding('warning', 'images not listed in the annotation file', sorted(present - set(listed)))
+    yield finding('warning', 'images missing from the annotation file', sorted(present - set(listed)))
     by_digest = defaultdict(list)
     for name, (_, digest, _) in zip(names, images):
         by_digest[digest].append(name)

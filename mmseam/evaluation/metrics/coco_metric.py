@@ -1,4 +1,4 @@
-"""COCO's metric of boxes with one limit of detections in all columns."""
+"""COCO box metric with the same detection limit for all values."""
 import tempfile
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
@@ -17,7 +17,7 @@ _DEFAULT_ITEMS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
 
 
 class _Column(NamedTuple):
-    """What a figure is the mean of: 'precision' or 'recall', at an IoU (None: at all), for an area, with a limit."""
+    """Values a metric averages: 'precision' or 'recall', IoU (None: all), area range, limit of detections."""
     kind: str
     iou: Optional[float]
     area: str
@@ -26,27 +26,27 @@ class _Column(NamedTuple):
 
 @METRICS.register_module()
 class CocoMetric(HostCocoMetric):
-    """mmdet's ``CocoMetric`` for boxes, which counts as many detections an image as the config asks for in all columns.
+    """mmdet's ``CocoMetric`` for boxes, with the configured limit of detections per image for all values.
 
-    pycocotools takes AP from the best 100 detections of an image, whatever ``proposal_nums`` are, and AP50, AP75 and
-    the areas from the largest of these. So 400 perfect detections of 400 faces have an AP of .257 beside an AP50 of 1,
-    and with ``proposal_nums`` that do not hold 100, AP is -1. Here all of them count the largest of ``proposal_nums``;
-    with a largest of 100, as for COCO, the figures are pycocotools'. They are not rounded.
+    pycocotools computes AP from the best 100 detections of an image, whatever ``proposal_nums`` is, but AP50, AP75 and
+    the APs by area with the largest of ``proposal_nums``. Therefore 400 perfect detections of 400 faces have an AP of
+    .257 but an AP50 of 1, and if ``proposal_nums`` does not contain 100, AP is -1. Here, all values use the largest of
+    ``proposal_nums``; if that is 100, as for COCO, they equal those of pycocotools. They are not rounded.
 
-    The results are called as mmdet calls them, but that AR has its real limits in its names: ``bbox_mAP``,
-    ``bbox_mAP_50``, ``bbox_mAP_75``, ``bbox_mAP_s``, ``bbox_mAP_m``, ``bbox_mAP_l`` and, by ``metric_items``, ``AR@``
-    with each of ``proposal_nums`` and ``AR_s@``, ``AR_m@`` and ``AR_l@`` with the largest. A figure without ground
-    truth is -1. Where nothing is detected, AP is 0.
+    The names of the results are those of mmdet, except that AR names its real limits: ``bbox_mAP``, ``bbox_mAP_50``,
+    ``bbox_mAP_75``, ``bbox_mAP_s``, ``bbox_mAP_m``, ``bbox_mAP_l`` and, with ``metric_items``, ``AR@`` with each of
+    ``proposal_nums`` and ``AR_s@``, ``AR_m@`` and ``AR_l@`` with the largest. A value without ground truth is -1. If
+    nothing is detected, AP is 0.
 
     Args:
-        *args, **kwargs: As of ``mmdet.CocoMetric``.
+        *args, **kwargs: See ``mmdet.CocoMetric``.
 
     Raises:
         ValueError: ``metric`` is not ``'bbox'``.
-        KeyError: ``metric_items`` names a figure that there is not.
+        KeyError: ``metric_items`` has an unknown name.
     """
 
-    # Of the host
+    # Attributes of the base class
     _coco_api: Any
     cat_ids: Optional[List[int]]
     img_ids: Optional[List[int]]
@@ -61,13 +61,13 @@ class CocoMetric(HostCocoMetric):
             raise KeyError(f'metric_items: no {", ".join(unknown)}; there are {", ".join(self._columns)}')
 
     def compute_metrics(self, results: list) -> Dict[str, float]:
-        """Evaluate the whole set.
+        """Evaluate the complete set.
 
         Args:
-            results (list): What ``process`` kept, of all processes, each image once.
+            results (list): Results of ``process`` from all processes, each image once.
 
         Returns:
-            dict[str, float]: Figures by name; empty if the detections are only written.
+            dict[str, float]: Values by name; empty if ``format_only`` is set.
         """
         ground_truth, predictions = zip(*results)
         with tempfile.TemporaryDirectory() as folder:
@@ -86,7 +86,7 @@ class CocoMetric(HostCocoMetric):
         return {**(self._by_category(evaluation) if self.classwise else {}), **figures}
 
     def _evaluate(self, detections: List[dict]) -> COCOeval:
-        # pycocotools reads no empty list.
+        # pycocotools cannot load an empty list.
         detected = self._coco_api.loadRes(detections) if detections else _empty_like(self._coco_api)
         evaluation = (COCOevalMP if self.use_mp_eval else COCOeval)(self._coco_api, detected, 'bbox')
         evaluation.params.catIds = self.cat_ids
@@ -98,9 +98,9 @@ class CocoMetric(HostCocoMetric):
         return evaluation
 
     def _by_category(self, evaluation: COCOeval) -> Dict[str, float]:
-        """AP of each category, and a table of all its figures in the log."""
-        rows = [[category['name'], *(_mean(evaluation, self._columns[item], place) for item in _DEFAULT_ITEMS)]
-                for place, category in enumerate(self._coco_api.load_cats(evaluation.params.catIds))]
+        """Return the AP of each category, and log a table of all values by category."""
+        rows = [[category['name'], *(_mean(evaluation, self._columns[item], index) for item in _DEFAULT_ITEMS)]
+                for index, category in enumerate(self._coco_api.load_cats(evaluation.params.catIds))]
         table = [['category', *_DEFAULT_ITEMS], *([row[0], *(f'{value:.3f}' for value in row[1:])] for row in rows)]
         MMLogger.get_current_instance().info('\n' + AsciiTable(table).table)
         return {f'{row[0]}_precision': row[1] for row in rows}
@@ -119,7 +119,7 @@ def _columns(limits: List[int]) -> Dict[str, _Column]:
 
 
 def _mean(evaluation: COCOeval, column: _Column, category: Optional[int] = None) -> float:
-    """Mean over the IoU thresholds, recall levels and categories that have ground truth; -1 if none has."""
+    """Average over IoU thresholds, recall levels and categories with ground truth; return -1 without ground truth."""
     params = evaluation.params
     values = evaluation.eval[column.kind][..., params.areaRngLbl.index(column.area), params.maxDets.index(column.limit)]
     if column.iou is not None:

@@ -1,4 +1,4 @@
-"""WIDER FACE's protocol as a metric of MMEngine."""
+"""MMEngine metric with the WIDER FACE protocol."""
 from typing import Dict, List, Mapping, Optional, Sequence
 
 import numpy as np
@@ -22,30 +22,32 @@ from ..functional import (
 
 @METRICS.register_module()
 class WIDERFaceMetric(BaseMetric):
-    """Average precision of face detections by the official protocol of WIDER FACE, in percent.
+    """Average precision in percent by the official WIDER FACE protocol.
 
-    With the official keep-lists the results are called ``easy``, ``medium`` and ``hard`` and are those of the
-    benchmark; images of the lists that were not evaluated count as images without detections. Without them the
-    subsets are derived from the heights of the annotated faces (over 50, 30 and 10 pixels) and called ``derived_easy``,
-    ``derived_medium`` and ``derived_hard``: near the official ones on val, but not to be compared with them.
+    With the official keep-lists, the results are named ``easy``, ``medium`` and ``hard`` and are those of the
+    benchmark; images of the lists that were not evaluated count as images without detections. Without them, subsets
+    are derived from the heights of the annotated faces (over 50, 30 and 10 pixels) and named ``derived_easy``,
+    ``derived_medium`` and ``derived_hard``. On val these are close to the official ones, but not comparable to them.
 
-    The boxes must be those of the original image and unrounded, and the detector must put out many: on the detections
-    of RetinaFace-MobileNet0.25, a limit of 300 an image costs 1.3 points on hard, a score threshold of .25 costs 5.9.
+    Boxes must be in pixels of the original image and not rounded, and the detector must return many: for the
+    detections of RetinaFace-MobileNet0.25, a limit of 300 per image costs 1.3 points on hard, a score threshold of .25
+    costs 5.9.
 
     Args:
         gt_dir (str, optional): Folder of the official ``.mat`` files. Defaults to None, which derives the subsets from
-            ``instances`` of the data samples (let ``PackDetInputs`` keep them, ``meta_keys=(…, 'instances')``).
-        slices (Sequence[str], optional): Further results for boolean expressions over attributes, height and subsets,
-            for example ``('occlusion=heavy', 'hard & blur=heavy')``. Defaults to None, which means every standard
-            slice by occlusion.
-        submission_dir (str, optional): Folder for one ``event/image.txt`` an image, the official submission format.
+            ``instances`` of the data samples (keep them with ``meta_keys=(…, 'instances')`` of ``PackDetInputs``).
+        slices (Sequence[str], optional): Additional results for boolean expressions over attributes, height and
+            subsets, for example ``('occlusion=heavy', 'hard & blur=heavy')``. Defaults to None, which means all
+            standard slices by occlusion.
+        submission_dir (str, optional): Folder for one ``event/image.txt`` per image, the official submission format.
             Defaults to None, which writes nothing.
-        format_only (bool): Only write ``submission_dir``, as for the test split. Defaults to False.
-        collect_device (str): 'cpu' or 'gpu', where the results of several processes meet. Defaults to 'cpu'.
-        prefix (str, optional): Prefix of the results' names. Defaults to 'wider_face'.
+        format_only (bool): Whether to only write ``submission_dir``, as for the test split. Defaults to False.
+        collect_device (str): Device on which results of several processes are collected, 'cpu' or 'gpu'. Defaults to
+            'cpu'.
+        prefix (str, optional): Prefix of the names of the results. Defaults to None, which means 'wider_face'.
 
     Raises:
-        ValueError: If ``format_only`` is set without ``submission_dir``.
+        ValueError: ``format_only`` is set without ``submission_dir``.
     """
 
     default_prefix = 'wider_face'
@@ -66,13 +68,13 @@ class WIDERFaceMetric(BaseMetric):
         self.format_only = format_only
 
     def check_images(self, paths: Sequence[str]) -> None:
-        """Check that images can be told apart where the official lists or a submission name them ``event/image``.
+        """Check that ``event/image`` identifies every image, as official lists and submissions require.
 
         Args:
             paths (Sequence[str]): Paths of all images of the set.
 
         Raises:
-            ValueError: Two of them have the same last folder and name.
+            ValueError: Two images have the same last folder and file name.
         """
         if self.ground_truth is None and self.submission_dir is None:
             return
@@ -80,15 +82,15 @@ class WIDERFaceMetric(BaseMetric):
         for path in paths:
             other = known.setdefault(image_key(path), path)
             if other != path:
-                raise ValueError('WIDERFaceMetric with gt_dir or submission_dir knows images by folder and name, which '
-                                 f'{other} and {path} have in common; rename one')
+                raise ValueError('WIDERFaceMetric with gt_dir or submission_dir identifies images by folder and name, '
+                                 f'which {other} and {path} have in common; rename one')
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep detections, and ground truth where the official one is not given.
+        """Store detections and, without ``gt_dir``, the ground truth.
 
         Args:
             data_batch (dict): Unused.
-            data_samples (Sequence[dict]): Samples with ``pred_instances``, ``img_path`` and, without ``gt_dir``,
+            data_samples (Sequence[dict]): Data samples with ``pred_instances``, ``img_path`` and, without ``gt_dir``,
                 ``instances``.
         """
         for sample in data_samples:
@@ -102,17 +104,17 @@ class WIDERFaceMetric(BaseMetric):
             self.results.append(result)
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
-        """Evaluate the whole set.
+        """Evaluate the complete set.
 
         Args:
-            results (list[dict]): What :meth:`process` kept, of all processes, each image once.
+            results (list[dict]): Results of :meth:`process` from all processes, each image once.
 
         Returns:
-            dict[str, float]: AP in percent by subset, the hardest first so that ``save_best='auto'`` chooses by it,
-            and by slice; NaN for a slice without faces. Empty if only the submission is written.
+            dict[str, float]: AP in percent by subset (hardest first, so that ``save_best='auto'`` uses it) and by
+            slice; NaN for a slice without faces. Empty if ``format_only`` is set.
 
         Raises:
-            ValueError: As of :meth:`check_images`.
+            ValueError: See :meth:`check_images`.
         """
         self.check_images([result['path'] for result in results])
         detections = {image_key(result['path']): result['detections'] for result in results}
@@ -123,7 +125,7 @@ class WIDERFaceMetric(BaseMetric):
             return {}
         truth = self.ground_truth
         if truth is None:
-            # By place: outside of WIDER FACE, names such as `images/1` need not be unique.
+            # By index: outside of WIDER FACE, names such as `images/1` need not be unique.
             truth = _derived_ground_truth(results)
             detections = {str(i): result['detections'] for i, result in enumerate(results)}
         subsets = {**dict(reversed(truth.subsets.items())), **select_faces(truth, {text: text for text in self.slices})}
@@ -131,7 +133,7 @@ class WIDERFaceMetric(BaseMetric):
 
 
 def _faces_of(sample: Mapping) -> dict:
-    """Boxes (xywh) and attributes of the annotated faces of a sample."""
+    """Return boxes (xywh) and attributes of the annotated faces of a sample."""
     if 'instances' not in sample:
         raise KeyError("WIDERFaceMetric without gt_dir needs the annotations: add 'instances' to meta_keys of "
                        'PackDetInputs in the test pipeline')
@@ -143,7 +145,7 @@ def _faces_of(sample: Mapping) -> dict:
 
 
 def _derived_ground_truth(results: Sequence[dict]) -> WIDERFaceGroundTruth:
-    """Ground truth of the data set itself, with subsets by height."""
+    """Build the ground truth from the annotations of the dataset, with subsets by height."""
     attributes = {name: [result['attributes'][name] for result in results] for name in WIDER_FACE_ATTRIBUTES}
     truth = WIDERFaceGroundTruth.from_images([str(i) for i in range(len(results))],
                                              [result['faces'] for result in results], attributes=attributes)
@@ -155,9 +157,9 @@ def write_submission(folder: str, detections: Mapping[str, np.ndarray]) -> None:
     """Write detections in the format of a WIDER FACE submission.
 
     Args:
-        folder (str): Folder to write ``event/image.txt`` into; existing files are replaced, once all are written.
-        detections (Mapping[str, np.ndarray]): By ``event/image``, shape (n, 5), left, top, width, height, score. The
-            numbers are written so that reading them gives the same numbers again.
+        folder (str): Folder to write ``event/image.txt`` to; existing files are replaced after all are written.
+        detections (Mapping[str, np.ndarray]): Detections by ``event/image``, shape (n, 5): left, top, width, height,
+            score. Numbers are written with full precision.
     """
     with atomic_folder(folder) as temporary:
         for key, rows in detections.items():

@@ -1,7 +1,7 @@
-"""Which detection finds which face: the part of the WIDER FACE protocol that does not depend on the subset.
+"""Matching of detections to faces, the part of the WIDER FACE protocol that does not depend on the subset.
 
-A detection goes to the face of largest overlap, whether a subset keeps that face or not, and there is no second choice.
-So one pass over all pairs serves any number of keep-lists.
+A detection is matched to the face of largest overlap, whether or not a subset keeps that face; there is no second
+choice. Therefore one pass over all pairs is enough for any number of keep-lists.
 """
 import warnings
 from dataclasses import dataclass
@@ -13,23 +13,23 @@ from .ground_truth import WIDERFaceGroundTruth
 
 IOU_THRESHOLD = 0.5
 _INT32 = np.iinfo(np.int32)
-_PAIRS_TO_COMPARE = 1 << 15  # the temporaries stay in the cache
-_PAIRS_TO_MEASURE = 1 << 17  # bounds the temporaries to some 30 MB
+_PAIRS_TO_COMPARE = 1 << 15  # keeps temporary arrays in the CPU cache
+_PAIRS_TO_MEASURE = 1 << 17  # limits temporary arrays to about 30 MB
 _SLACK = 2.0  # pixels
 
 
 @dataclass(frozen=True)
 class WIDERFaceMatches:
-    """Every detection of a set reduced to four numbers, in no particular order.
+    """Matches of all detections of a set, in no particular order.
 
     Args:
-        thresholds (np.ndarray): Shape (T,), falling from 1 - 1/T to 0, on normalized scores.
-        face_image (np.ndarray): Shape (F,), image of each face.
-        num_images (int): N.
-        image (np.ndarray): Shape (D,), int32, image of each detection.
-        level (np.ndarray): Shape (D,), int32, first threshold that the detection passes.
-        face (np.ndarray): Shape (D,), int32, face of largest IoU where that is at least 0.5, else -1.
-        first (np.ndarray): Shape (D,), bool, whether it is the best scored detection of that face.
+        thresholds (np.ndarray): Shape (T,), decreasing from 1 - 1/T to 0, for normalized scores.
+        face_image (np.ndarray): Shape (F,), image index of each face.
+        num_images (int): Number of images N.
+        image (np.ndarray): Shape (D,), int32, image index of each detection.
+        level (np.ndarray): Shape (D,), int32, index of the first threshold that the detection passes.
+        face (np.ndarray): Shape (D,), int32, index of the face of largest IoU if that is at least 0.5, else -1.
+        first (np.ndarray): Shape (D,), bool, whether the detection has the highest score of those of its face.
     """
 
     thresholds: np.ndarray
@@ -45,24 +45,24 @@ def match_detections(ground_truth: WIDERFaceGroundTruth,
                      detections: Mapping[str, np.ndarray],
                      num_thresholds: int = 1000,
                      int32_compat: bool = False) -> WIDERFaceMatches:
-    """Match the detections of a whole set.
+    """Match the detections of a complete set.
 
-    Detections of images without any annotated face take part in the normalization of scores and in nothing else, as in
-    the official code (WIDER FACE val has no such image).
+    Detections of images without any annotated face only affect the normalization of scores, as in the official code
+    (WIDER FACE val has no such image).
 
     Args:
         ground_truth (WIDERFaceGroundTruth): The faces.
-        detections (Mapping[str, np.ndarray]): For each image key an array of shape (n, 5): left, top, width, height,
-            score; in any order; n may be 0.
-        num_thresholds (int): T. Defaults to 1000, as in the official code.
-        int32_compat (bool): Whether to compute overlaps as MATLAB does with the int32 boxes of the ``.mat`` files,
-            which rounds intermediate values and the overlap itself. Defaults to False.
+        detections (Mapping[str, np.ndarray]): Detections by image key, shape (n, 5): left, top, width, height, score;
+            in any order; n may be 0.
+        num_thresholds (int): Number of thresholds T. Defaults to 1000, as in the official code.
+        int32_compat (bool): Whether to compute overlaps like MATLAB with the int32 boxes of the ``.mat`` files, which
+            rounds intermediate values and the overlap itself. Defaults to False.
 
     Returns:
-        WIDERFaceMatches: What all subsets share.
+        WIDERFaceMatches: Matches for any subset.
 
     Raises:
-        ValueError: If an array has another shape or a NaN or infinity, or no image of the set has an entry.
+        ValueError: An array has a wrong shape, NaN or infinity, or no image of the set has detections.
     """
     rows, offsets = _join(ground_truth, detections)
     faces = ground_truth.boxes
@@ -71,7 +71,7 @@ def match_detections(ground_truth: WIDERFaceGroundTruth,
     for row, face in _near_pairs(rows, offsets, faces, ground_truth.offsets):
         row, face = _largest(row, face, overlap(rows[row, :4], faces[face]))
         best[row] = face
-    # Images without faces: their scores count in the normalization, their detections nowhere.
+    # Images without faces count in the normalization only.
     counted = np.repeat(np.diff(ground_truth.offsets) > 0, np.diff(offsets))
     image = np.repeat(np.arange(len(offsets) - 1, dtype=np.int32), np.diff(offsets))
     thresholds = 1 - np.arange(1, num_thresholds + 1) / num_thresholds
@@ -81,7 +81,7 @@ def match_detections(ground_truth: WIDERFaceGroundTruth,
 
 
 def _join(ground_truth: WIDERFaceGroundTruth, detections: Mapping[str, np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
-    """Rows of all images in the order of the ground truth, and where each image begins; says what does not pair up."""
+    """Concatenate detections in the order of the ground truth, return image offsets, and warn of mismatched images."""
     keys = ground_truth.keys
     found = [_checked(key, detections[key]) if key in detections else None for key in keys]
     missing = sum(rows is None for rows in found)
@@ -89,12 +89,12 @@ def _join(ground_truth: WIDERFaceGroundTruth, detections: Mapping[str, np.ndarra
     if missing == len(keys):
         example = next(iter(detections), None)
         raise ValueError(f'none of the {len(detections)} images with detections (such as {example!r}) is one of the '
-                         f'{len(keys)} images of the set (such as {keys[0]!r}): is it the right split?')
+                         f'{len(keys)} images of the set (such as {keys[0]!r}): is this the right split?')
     if missing:
-        warnings.warn(f'{missing} of {len(keys)} images have no result: they count as images without detections',
+        warnings.warn(f'{missing} of {len(keys)} images have no result and count as images without detections',
                       stacklevel=3)
     if extra:
-        warnings.warn(f'{extra} images with detections are not in the set: they are left out', stacklevel=3)
+        warnings.warn(f'{extra} images with detections are not in the set and are ignored', stacklevel=3)
     per_image = [np.empty((0, 5)) if rows is None else rows for rows in found]
     return np.concatenate(per_image), np.concatenate([[0], np.cumsum([len(rows) for rows in per_image])])
 
@@ -107,24 +107,24 @@ def _checked(key: str, rows: np.ndarray) -> np.ndarray:
         raise ValueError(f'detections of {key!r} have shape {rows.shape}, not (n, 5): left, top, width, height, score')
     if not np.isfinite(rows).all():
         bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
-        raise ValueError(f'detection {bad} of {key!r} holds a NaN or an infinity: {rows[bad].tolist()}')
+        raise ValueError(f'detection {bad} of {key!r} contains NaN or infinity: {rows[bad].tolist()}')
     return rows
 
 
 def _normalize(score: np.ndarray) -> np.ndarray:
     if score.size == 0 or score.min() == score.max():
-        return np.zeros_like(score)  # 0/0 in the protocol; the curve has one point, whatever the value
+        return np.zeros_like(score)  # 0/0 in the protocol; the curve has one point for any value
     return (score - score.min()) / (score.max() - score.min())
 
 
 def _near_pairs(rows: np.ndarray, offsets: np.ndarray, faces: np.ndarray,
                 face_offsets: np.ndarray) -> Iterator[Tuple[np.ndarray, ...]]:
-    """Pairs of detection and face of the same image that may overlap, by detection, then face, some at a time.
+    """Yield chunks of (detection, face) pairs of the same image that may overlap, sorted by detection, then face.
 
-    Most pairs of an image lie apart; the slack covers the pixel that IoU adds and the rounding of ``int32_compat``.
-    All pairs of a detection come together.
+    Most pairs of an image do not overlap. The slack covers the pixel that IoU adds and the rounding of
+    ``int32_compat``. All pairs of a detection are in the same chunk.
     """
-    # Contiguous columns: the comparisons then run vectorized.
+    # Contiguous columns, so that the comparisons are vectorized.
     left, top, width, height = np.ascontiguousarray(rows[:, :4].T)[:, :, None]
     sides = left - _SLACK, left + width + _SLACK, top - _SLACK, top + height + _SLACK
     face_left, face_top, face_width, face_height = np.ascontiguousarray(faces.T)
@@ -148,7 +148,7 @@ def _near_pairs(rows: np.ndarray, offsets: np.ndarray, faces: np.ndarray,
 
 
 def _blocks(offsets: np.ndarray, face_offsets: np.ndarray) -> Iterator[Tuple[int, int, int, int]]:
-    """Ranges of rows and of faces of one image that are compared at once."""
+    """Yield ranges of detections and faces of one image to compare at once."""
     images = np.flatnonzero((np.diff(offsets) > 0) & (np.diff(face_offsets) > 0))
     for begin, end, first, last in zip(offsets[images].tolist(), offsets[images + 1].tolist(),
                                        face_offsets[images].tolist(), face_offsets[images + 1].tolist()):
@@ -158,7 +158,7 @@ def _blocks(offsets: np.ndarray, face_offsets: np.ndarray) -> Iterator[Tuple[int
 
 
 def _largest(row: np.ndarray, face: np.ndarray, overlap: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-    """Of each row the face of largest overlap, the first of equals, where that reaches the threshold."""
+    """Select for each row the face of largest overlap (the first among equals) if that reaches the threshold."""
     enough = overlap >= IOU_THRESHOLD
     row, face, overlap = row[enough], face[enough], overlap[enough]
     order = np.lexsort((-overlap, row))  # stable: of equal overlaps the first face stays first
@@ -169,23 +169,23 @@ def _largest(row: np.ndarray, face: np.ndarray, overlap: np.ndarray) -> Tuple[np
 
 
 def _overlap(boxes: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """IoU of shape (n,) of pairs of xywh boxes, a pixel added to each width and height; 0 where boxes do not meet.
+    """Compute the IoU of pairs of xywh boxes, shape (n,), with a pixel added to each width and height.
 
-    The sides are computed from corners, ``(x + w) - x + 1``, because the official code does so and the last bit counts.
+    The sides are computed from corners, ``(x + w) - x + 1``, to agree with the official code to the last bit.
     """
     end, face_end = boxes[:, :2] + boxes[:, 2:], faces[:, :2] + faces[:, 2:]
     sides = np.minimum(end, face_end) - np.maximum(boxes[:, :2], faces[:, :2]) + 1
     inter = _area(sides)
     union = _area(end - boxes[:, :2] + 1) + _area(face_end - faces[:, :2] + 1) - inter
-    # Boxes that meet have positive areas, so the union divides only where the mask keeps the quotient.
+    # Overlapping boxes have positive areas, so there is no division by zero under the mask.
     return np.divide(inter, union, out=np.zeros_like(inter), where=(sides > 0).all(axis=1))
 
 
 def _overlap_int32(boxes: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """:func:`_overlap` in MATLAB's mixed arithmetic: ``int32 op double`` is rounded and saturated to int32.
+    """Compute :func:`_overlap` in MATLAB's mixed arithmetic: ``int32 op double`` is rounded and saturated to int32.
 
-    The faces are int32, the detections double. The last division is int32 too: every overlap becomes 0 or 1 (or more),
-    so the first face with IoU >= 0.5 wins instead of the best.
+    Faces are int32, detections double. The final division is also int32: every overlap becomes 0 or 1 (or more), so
+    the first face with IoU >= 0.5 is matched instead of the best.
     """
     faces = _to_int32(faces)
     end, face_end = boxes[:, :2] + boxes[:, 2:], _to_int32(faces[:, :2] + faces[:, 2:])
@@ -194,7 +194,7 @@ def _overlap_int32(boxes: np.ndarray, faces: np.ndarray) -> np.ndarray:
     inter = _to_int32(_area(sides))
     face_area = _to_int32(_area(_to_int32(_to_int32(face_end - faces[:, :2]) + 1)))
     union = _to_int32(_to_int32(face_area + _area(end - boxes[:, :2] + 1)) - inter)
-    # Rounding can leave a union of 0 under an intersection; MATLAB's int32 quotient is then the largest int32.
+    # Rounding can make the union 0 for a nonzero intersection; MATLAB's int32 quotient is then the largest int32.
     ratio = np.divide(inter, union, out=np.full_like(inter, _INT32.max), where=union != 0)
     return np.where((sides > 0).all(axis=1), _to_int32(ratio), 0)
 
@@ -204,14 +204,14 @@ def _area(sides: np.ndarray) -> np.ndarray:
 
 
 def _to_int32(values: np.ndarray) -> np.ndarray:
-    """Float64 values as MATLAB's ``int32()`` makes them: halves away from zero, saturated."""
+    """Round float64 values like MATLAB's ``int32()``: half away from zero, saturated."""
     whole = np.trunc(values)
     away = np.where(np.abs(values - whole) >= 0.5, np.sign(values), 0)
     return np.clip(whole + away, _INT32.min, _INT32.max)
 
 
 def _first_of_face(face: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """Mask of the detection of highest score of every face, the first row among equals."""
+    """Return a mask of the highest-scoring detection of every face, the first row among equals."""
     matched = np.flatnonzero(face >= 0)
     order = matched[np.argsort(-score[matched], kind='stable')]
     _, where = np.unique(face[order], return_index=True)

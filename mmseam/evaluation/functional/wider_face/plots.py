@@ -1,4 +1,4 @@
-"""Pictures of WIDER FACE results: precision over recall as on the benchmark's site, and AP by slice with intervals."""
+"""Plots of WIDER FACE results: precision-recall curves as on the benchmark's site, and AP by slice with intervals."""
 from pathlib import Path
 from typing import List, Mapping, Sequence, Tuple, Union
 
@@ -11,18 +11,18 @@ from mmseam.utils.atomic_write import atomic_files
 from .protocol import WIDERFaceResult
 from .report import WIDERFaceRow
 
-# Okabe and Ito, "Color Universal Design": distinct for all common kinds of color vision, in print too.
+# Okabe and Ito, "Color Universal Design": distinguishable with all common types of color vision, also in print.
 _COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#999999')
 _LINES = ('-', '--', '-.', ':')
 _DPI = 300
 
 
 def plot_precision_recall(curves: Mapping[str, WIDERFaceResult], path: Union[str, Path], title: str) -> None:
-    """Draw the curves of all methods on one subset, legend ``method-AP``, best method first.
+    """Plot the precision-recall curves of all methods on one subset, best method first, labeled ``method-AP``.
 
     Args:
         curves (Mapping[str, WIDERFaceResult]): Result of each method on the subset.
-        path (str or Path): Picture to write; its suffix chooses the format.
+        path (str or Path): Image file to write; its suffix determines the format.
         title (str): Name of the subset.
     """
     figure = Figure(figsize=(7.2, 4), layout='constrained')
@@ -43,26 +43,26 @@ def plot_precision_recall(curves: Mapping[str, WIDERFaceResult], path: Union[str
 
 
 def plot_slices(rows: Sequence[WIDERFaceRow], path: Union[str, Path]) -> None:
-    """Draw AP by slice as horizontal bars with 95 % intervals, slices of one attribute side by side.
+    """Plot AP by slice as horizontal bars with 95 % intervals, grouped by attribute.
 
     Args:
-        rows (Sequence[WIDERFaceRow]): Slices of any number of methods, each method in the same order.
-        path (str or Path): Picture to write; its suffix chooses the format.
+        rows (Sequence[WIDERFaceRow]): Slices of any number of methods, in the same order for every method.
+        path (str or Path): Image file to write; its suffix determines the format.
     """
     methods = list(dict.fromkeys(row.method for row in rows))
     slices = list(dict.fromkeys((row.subset, row.num_faces) for row in rows))
-    places = _places([name for name, _ in slices])
+    positions = _bar_positions([name for name, _ in slices])
     thickness = 0.78 / len(methods)
-    figure = Figure(figsize=(6.4, 1.0 + 0.27 * places[-1] * max(1.0, 0.55 * len(methods))), layout='constrained')
+    figure = Figure(figsize=(6.4, 1.0 + 0.27 * positions[-1] * max(1.0, 0.55 * len(methods))), layout='constrained')
     axes = figure.add_subplot()
     for index, method in enumerate(methods):
         own = [row for row in rows if row.method == method]
         shift = (index - (len(methods) - 1) / 2) * thickness
-        axes.barh(places + shift, [100 * row.ap for row in own], height=thickness, xerr=_error_bars(own),
+        axes.barh(positions + shift, [100 * row.ap for row in own], height=thickness, xerr=_error_bars(own),
                   color=_COLORS[index % len(_COLORS)], label=method,
                   error_kw=dict(ecolor='0.15', elinewidth=1, capsize=2))
-    axes.set_yticks(places, [f'{name}  ({faces:,} faces)' for name, faces in slices], fontsize=8.5)
-    axes.set(xlim=(0, 100), ylim=(places[-1] + 0.7, places[0] - 0.7))
+    axes.set_yticks(positions, [f'{name}  ({faces:,} faces)' for name, faces in slices], fontsize=8.5)
+    axes.set(xlim=(0, 100), ylim=(positions[-1] + 0.7, positions[0] - 0.7))
     axes.set_xlabel('AP (%)' if any(row.low is None for row in rows) else 'AP (%), 95 % interval')
     axes.tick_params(axis='y', length=0)
     axes.grid(axis='x', color='0.88', linewidth=0.8)
@@ -72,8 +72,8 @@ def plot_slices(rows: Sequence[WIDERFaceRow], path: Union[str, Path]) -> None:
     _save(figure, path)
 
 
-def _places(names: List[str]) -> np.ndarray:
-    """Height of each bar: a small gap where the attribute, the first word of the name, changes."""
+def _bar_positions(names: List[str]) -> np.ndarray:
+    """Compute the vertical position of each bar, with gaps between attributes (the first word of a name)."""
     words = [''.join(char if char.isalpha() else ' ' for char in name).split()[:1] for name in names]
     gaps = [0.0] + [0.5 if before != after else 0.0 for before, after in zip(words, words[1:])]
     return np.arange(len(names)) + np.cumsum(gaps)
@@ -83,7 +83,7 @@ def _error_bars(rows: Sequence[WIDERFaceRow]) -> Union[None, Tuple[List[float], 
     intervals = [(row.ap, row.low, row.high) for row in rows if row.low is not None and row.high is not None]
     if len(intervals) < len(rows):
         return None
-    # Percentile intervals need not hold the value itself; matplotlib refuses negative lengths.
+    # A percentile interval need not contain the value itself; matplotlib rejects negative lengths.
     return ([max(0.0, 100 * (ap - low)) for ap, low, _ in intervals],
             [max(0.0, 100 * (high - ap)) for ap, _, high in intervals])
 

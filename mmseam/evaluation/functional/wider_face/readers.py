@@ -1,4 +1,4 @@
-"""Reads detections from whatever people have them in, and ground truth from the official text file."""
+"""Readers of detections (TXT, COCO JSON, MMEngine dumps) and of ground truth from the official text file."""
 import json
 import reprlib
 from collections import defaultdict
@@ -16,26 +16,26 @@ ImageNames = Mapping[Union[int, str], str]  # file names by image id
 
 
 def read_detections(path: Union[str, Path], images: Optional[ImageNames] = None) -> Dict[str, np.ndarray]:
-    """Read the detections of a whole set.
+    """Read the detections of a complete set.
 
     ==============================  ================================================================================
     folder, ``.tar.*``, ``.zip``    result files ``event/image.txt``, see :func:`read_result_folder`
-    ``.json``, items with ``bbox``  COCO results: ``image_id``, ``bbox`` (xywh), ``score``
-    ``.json``, ``pred_instances``   dump of MMEngine results: ``img_path``, ``pred_instances`` (xyxy ``bboxes``)
+    ``.json`` with ``bbox``         COCO results: ``image_id``, ``bbox`` (xywh), ``score``
+    ``.json``, ``pred_instances``   MMEngine results: ``img_path``, ``pred_instances`` (xyxy ``bboxes``)
     ``.pkl``, ``.pickle``           the same, written by ``DumpResults``; see :func:`load_results_pickle`
     ==============================  ================================================================================
 
     Args:
-        path (str or Path): See the table.
-        images (Mapping[int | str, str], optional): File name by image id, for COCO results whose ids are numbers; see
+        path (str or Path): File or folder in one of the formats above.
+        images (Mapping[int | str, str], optional): File name by image id, for COCO results with numeric ids; see
             :func:`read_image_names`.
 
     Returns:
-        dict[str, np.ndarray]: Image key to rows of shape (n, 5), float64: left, top, width, height, score.
+        dict[str, np.ndarray]: Detections by image key, shape (n, 5), float64: left, top, width, height, score.
 
     Raises:
-        FileNotFoundError: If there is no such file or folder.
-        ResultsFormatError: If the content cannot be understood; the message names the file and the place in it.
+        FileNotFoundError: The file or folder does not exist.
+        ResultsFormatError: The content is malformed; the message names the file and the position in it.
     """
     path = Path(path)
     if not path.exists():
@@ -52,17 +52,17 @@ def read_detections(path: Union[str, Path], images: Optional[ImageNames] = None)
 
 
 def read_image_names(path: Union[str, Path]) -> Dict[Union[int, str], str]:
-    """File names by image id, from the ``images`` of a COCO annotation file.
+    """Read the file names by image id from a COCO annotation file.
 
     Args:
-        path (str or Path): COCO annotation json.
+        path (str or Path): COCO annotation file (JSON).
 
     Returns:
-        dict[int | str, str]: File name of each id.
+        dict[int | str, str]: File name by image id.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ResultsFormatError: If it is no COCO annotation file, or two images have one id.
+        FileNotFoundError: The file does not exist.
+        ResultsFormatError: The file does not contain COCO annotations, or two images have the same id.
     """
     content = _load_json(Path(path))
     images = content.get('images') if isinstance(content, dict) else None
@@ -81,15 +81,15 @@ def read_image_names(path: Union[str, Path]) -> Dict[Union[int, str], str]:
 
 
 def ground_truth_from_annotations(path: Union[str, Path]) -> WIDERFaceGroundTruth:
-    """Ground truth from ``wider_face_*_bbx_gt.txt``, with derived subsets, for splits without official keep-lists.
+    """Read ground truth with derived subsets from ``wider_face_*_bbx_gt.txt``, for splits without official keep-lists.
 
     Args:
         path (str or Path): Official annotation file.
 
     Returns:
-        WIDERFaceGroundTruth: With all attributes and the subsets of :data:`DERIVED_SUBSETS`.
+        WIDERFaceGroundTruth: Ground truth with all attributes and the subsets of :data:`DERIVED_SUBSETS`.
     """
-    # Imported here: the package of the data sets pulls in MMDetection, which the protocol does not need.
+    # Imported here because mmseam.datasets imports MMDetection, which the protocol does not need.
     from mmseam.datasets.wider_face.annotations import WIDER_FACE_ATTRIBUTES, read_wider_face_annotations
     annotations = read_wider_face_annotations(path)
     columns = annotations.attributes.astype(np.int64).T
@@ -133,7 +133,7 @@ def _coco_rows(items: List[dict], path: Path) -> Dict[Union[int, str], list]:
         rows[image].append([*box, item['score']])
         categories.add(category if isinstance(category, int) else reprlib.repr(category))
     if len(categories) > 1:
-        raise ResultsFormatError(f'{path} holds categories {sorted(map(str, categories))}: keep the faces only')
+        raise ResultsFormatError(f'{path} contains categories {sorted(map(str, categories))}: keep the faces only')
     return rows
 
 
@@ -162,7 +162,7 @@ def _from_predictions(items: List[dict], path: Path) -> Dict[str, np.ndarray]:
 
 
 def _instances(found: Mapping[str, Any], where: str) -> np.ndarray:
-    """Rows of the predictions of an image."""
+    """Convert the predictions of an image to rows of shape (n, 5)."""
     count = max(_array(found['scores']).shape, default=-1)
     boxes = _numbers(found['bboxes'], (count, 4), where)
     scores, labels = (_numbers(found[name], (count, ), f'{where}, {name}') for name in ('scores', 'labels'))
@@ -172,7 +172,7 @@ def _instances(found: Mapping[str, Any], where: str) -> np.ndarray:
 
 
 def _numbers(values: Any, shape: Tuple[int, ...], where: str) -> np.ndarray:
-    """Finite numbers of that shape, float64; no text, though NumPy would convert it."""
+    """Convert to a float64 array of the given shape; reject text and numbers that are not finite."""
     numbers = _array(values)
     if numbers.size == 0 and shape[0] == 0:
         return np.empty(shape)

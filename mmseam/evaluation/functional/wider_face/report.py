@@ -1,4 +1,4 @@
-"""Tables and files of WIDER FACE results; one row is one subset of one method."""
+"""Tables and files of WIDER FACE results, with one row per subset and method."""
 import csv
 import json
 import math
@@ -24,10 +24,10 @@ class WIDERFaceRow:
     Args:
         method (str): Name of the method.
         subset (str): Name of the subset or slice.
-        num_faces (int): Number of faces it keeps.
-        ap (float): Average precision in [0, 1], NaN without faces.
-        low (float, optional): Lower end of the 95 % interval, if there was a bootstrap.
-        high (float, optional): Upper end.
+        num_faces (int): Number of faces of the subset.
+        ap (float): Average precision in [0, 1]; NaN if there are no faces.
+        low (float, optional): Lower bound of the 95 % interval; None without bootstrap. Defaults to None.
+        high (float, optional): Upper bound of the 95 % interval. Defaults to None.
     """
 
     method: str
@@ -40,7 +40,7 @@ class WIDERFaceRow:
 
 @dataclass(frozen=True)
 class WIDERFaceComparison(PairedDifference):
-    """Paired difference of two methods on one subset, with their names."""
+    """Paired difference of two methods on one subset, with the names of both."""
 
     baseline: str
     method: str
@@ -50,15 +50,15 @@ class WIDERFaceComparison(PairedDifference):
 def summarize(method: str,
               results: Mapping[str, WIDERFaceResult],
               samples: Optional[Mapping[str, np.ndarray]] = None) -> List[WIDERFaceRow]:
-    """Rows of one method.
+    """Summarize the results of one method.
 
     Args:
-        method (str): Its name.
-        results (Mapping[str, WIDERFaceResult]): By subset.
-        samples (Mapping[str, np.ndarray], optional): Bootstrap AP by subset, for the intervals.
+        method (str): Name of the method.
+        results (Mapping[str, WIDERFaceResult]): Results by subset.
+        samples (Mapping[str, np.ndarray], optional): Bootstrap APs by subset, for the intervals.
 
     Returns:
-        list[WIDERFaceRow]: One a subset.
+        list[WIDERFaceRow]: One row per subset.
     """
     intervals = {name: percentile_interval(samples[name]) if samples else (None, None) for name in results}
     return [WIDERFaceRow(method, name, result.num_faces, result.ap, *intervals[name])
@@ -67,15 +67,15 @@ def summarize(method: str,
 
 def compare(results: Mapping[str, Mapping[str, WIDERFaceResult]], samples: Mapping[str, Mapping[str, np.ndarray]],
             methods: Sequence[str]) -> List[WIDERFaceComparison]:
-    """Paired differences of methods to the first of them, on every subset.
+    """Compare methods with the first of them on every subset.
 
     Args:
-        results (Mapping): By method, by subset.
-        samples (Mapping): Bootstrap AP by method, by subset, drawn with the same seed.
-        methods (Sequence[str]): The baseline, then the others.
+        results (Mapping): Results by method and subset.
+        samples (Mapping): Bootstrap APs by method and subset, drawn with the same seed.
+        methods (Sequence[str]): Names of the baseline and of the methods to compare with it.
 
     Returns:
-        list[WIDERFaceComparison]: For each method but the first, for each subset.
+        list[WIDERFaceComparison]: One comparison per method other than the baseline and subset.
     """
     baseline, *others = methods
     comparisons = []
@@ -89,13 +89,13 @@ def compare(results: Mapping[str, Mapping[str, WIDERFaceResult]], samples: Mappi
 
 
 def results_table(rows: Sequence[WIDERFaceRow]) -> Table:
-    """Table for the terminal: a line a subset, a column a method, AP in percent.
+    """Build a terminal table of AP in percent, with one line per subset and one column per method.
 
     Args:
-        rows (Sequence[WIDERFaceRow]): Of any number of methods.
+        rows (Sequence[WIDERFaceRow]): Rows of any number of methods.
 
     Returns:
-        rich.table.Table: To be printed by ``rich``.
+        rich.table.Table: The table.
     """
     methods = list(dict.fromkeys(row.method for row in rows))
     table = Table(title='WIDER FACE, AP in %', box=box.SIMPLE)
@@ -120,13 +120,14 @@ def _cell(row: WIDERFaceRow) -> str:
 
 
 def comparison_table(comparisons: Sequence[WIDERFaceComparison]) -> Table:
-    """Table for the terminal: differences in points of AP, with 95 % interval and p-value.
+    """Build a terminal table of differences in points of AP, with 95 % intervals and p-values.
 
     Args:
-        comparisons (Sequence[WIDERFaceComparison]): From :func:`compare`; a section for each pair of methods.
+        comparisons (Sequence[WIDERFaceComparison]): Comparisons from :func:`compare`; each pair of methods gets a
+            section.
 
     Returns:
-        rich.table.Table: To be printed by ``rich``.
+        rich.table.Table: The table.
     """
     table = Table(title='Paired bootstrap over images, difference in points of AP', box=box.SIMPLE)
     table.add_column('subset')
@@ -144,7 +145,7 @@ def comparison_table(comparisons: Sequence[WIDERFaceComparison]) -> Table:
 
 
 def write_csv(path: Union[str, Path], rows: Sequence[WIDERFaceRow]) -> None:
-    """Write rows as comma-separated values, AP as a fraction.
+    """Write rows to a CSV file, with AP as a fraction.
 
     Args:
         path (str or Path): File to write or replace.
@@ -160,13 +161,13 @@ def write_json(path: Union[str, Path],
                rows: Sequence[WIDERFaceRow],
                results: Mapping[str, Mapping[str, WIDERFaceResult]],
                comparisons: Sequence[WIDERFaceComparison] = ()) -> None:
-    """Write rows, comparisons and all precision-recall curves; NaN becomes null.
+    """Write rows, comparisons and all precision-recall curves to a JSON file, with NaN as null.
 
     Args:
         path (str or Path): File to write or replace.
         rows (Sequence[WIDERFaceRow]): Rows.
-        results (Mapping): By method, by subset, for the curves.
-        comparisons (Sequence[WIDERFaceComparison]): Differences. Defaults to none.
+        results (Mapping): Results by method and subset, for the curves.
+        comparisons (Sequence[WIDERFaceComparison]): Comparisons. Defaults to ().
     """
     curves = {
         method: {

@@ -1,4 +1,4 @@
-"""Result files of WIDER FACE, one per image: name, count, and rows of left, top, width, height, score."""
+"""Reader of WIDER FACE result files, one per image: name, count, and rows of left, top, width, height, score."""
 import lzma
 import os
 import stat
@@ -15,35 +15,35 @@ import numpy as np
 
 from .ground_truth import LARGEST_NUMBER, image_key
 
-_LONGEST_COUNT = 9  # digits; Python refuses to read some thousands
-_LONGEST_QUOTE = 200  # characters of a line in a message
-# The largest published results have 7.8 million boxes in 350 MB, and some ten thousand boxes in an image.
+_LONGEST_COUNT = 9  # digits; Python refuses to parse thousands of digits
+_LONGEST_QUOTE = 200  # characters of a line in an error message
+# The largest published results have 7.8 million boxes in 350 MB, and tens of thousands of boxes in an image.
 _MAX_BOXES, _MAX_TOTAL, _MAX_MEMBER = 16_000_000, 1 << 30, 8 << 20
-# What damaged archives, and those that are encrypted or packed by an unknown method, end in.
+# Raised for archives that are damaged, encrypted, or compressed with an unknown method
 _ARCHIVE_ERRORS = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, struct.error, EOFError, OSError,
                    ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 class ResultsFormatError(ValueError):
-    """Detections that are damaged or not in their format; names the file and the place in it."""
+    """Error for malformed detections; the message names the file and the position in it."""
 
 
 def read_result_folder(path: Union[str, Path]) -> Dict[str, np.ndarray]:
-    """Read ``event/image.txt`` files from a folder or an archive, which is not unpacked to disk.
+    """Read ``event/image.txt`` files from a folder or an archive, without unpacking it to disk.
 
-    Blanks at line ends, CRLF and blank lines at the end are accepted. An image is named by the path of its file, as in
-    the official code; where the first line names another image there is a warning. Hidden files and files that do not
-    end in ``.txt`` are skipped, and so are ``.txt`` files that lie outside any folder (read-me files).
+    Trailing blanks, CRLF and blank lines at the end are accepted. As in the official code, the path of a file
+    determines its image; there is a warning if its first line names another image. Hidden files, files that do not end
+    in ``.txt``, and ``.txt`` files that are not in a folder (README files) are skipped.
 
     Args:
-        path (str or Path): Folder, ``.tar``, ``.tar.*`` or ``.zip``; event folders may lie at any depth.
+        path (str or Path): Folder, ``.tar``, ``.tar.*`` or ``.zip``, with event folders at any depth.
 
     Returns:
-        dict[str, np.ndarray]: Image key to rows of shape (n, 5), float64.
+        dict[str, np.ndarray]: Detections by image key, shape (n, 5), float64.
 
     Raises:
-        ResultsFormatError: If there is no result file, two files are of the same image, or a file is malformed; the
-            message names file and line.
+        ResultsFormatError: There are no result files, two files belong to the same image, or a file is malformed; the
+            message names the file and the line.
     """
     path = Path(path)
     detections, misnamed, boxes = {}, [], 0
@@ -51,7 +51,7 @@ def read_result_folder(path: Union[str, Path]) -> Dict[str, np.ndarray]:
         key = image_key(name[:-len('.txt')])
         where = f'{path}/{name}'
         if key in detections:
-            raise ResultsFormatError(f'{where}: a second result of image {key}; does {path} hold the results of two '
+            raise ResultsFormatError(f'{where}: a second result of image {key}; does {path} contain the results of two '
                                      'methods?')
         title, detections[key] = parse_result_file(content, where)
         boxes += len(detections[key])
@@ -60,25 +60,25 @@ def read_result_folder(path: Union[str, Path]) -> Dict[str, np.ndarray]:
         if image_key(title).rpartition('/')[2] != key.rpartition('/')[2]:
             misnamed.append(f'{where} says {title[:_LONGEST_QUOTE]!r}')
     if not detections:
-        raise ResultsFormatError(f'{path} holds no result file: expected event/image.txt')
+        raise ResultsFormatError(f'{path} contains no result file: expected event/image.txt')
     if misnamed:
-        warnings.warn(f'the first line of {len(misnamed)} result files names another image than the file: '
-                      f'{misnamed[0]}; the file name counts', stacklevel=2)
+        warnings.warn(f'the first line of {len(misnamed)} result files names another image than the file name, which '
+                      f'is used: {misnamed[0]}', stacklevel=2)
     return detections
 
 
 def parse_result_file(content: bytes, where: str) -> Tuple[str, np.ndarray]:
-    """Read one result file.
+    """Parse one result file.
 
     Args:
-        content (bytes): The file.
-        where (str): Its name, for error messages.
+        content (bytes): Content of the file.
+        where (str): Name of the file, for error messages.
 
     Returns:
         tuple[str, np.ndarray]: The first line and rows of shape (n, 5), float64.
 
     Raises:
-        ResultsFormatError: If the count disagrees with the rows, or a row is not five finite numbers.
+        ResultsFormatError: The count disagrees with the rows, or a row is not five finite numbers.
     """
     lines = content.splitlines()
     if len(lines) < 2:
@@ -89,7 +89,7 @@ def parse_result_file(content: bytes, where: str) -> Tuple[str, np.ndarray]:
     if not count.isdigit() or len(count) > _LONGEST_COUNT or int(count) != len(rows):
         raise ResultsFormatError(f'{where}, line 2: says {_quote(count)} detections, but {len(rows)} rows follow')
     try:
-        # Python reads 1_0 as 10
+        # float() accepts 1_0 as 10
         if not set(map(len, rows)) <= {5} or b'_' in b' '.join(lines[2:]):
             raise ValueError
         values = np.fromiter(map(float, chain.from_iterable(rows)), np.float64, 5 * len(rows)).reshape(-1, 5)
@@ -110,7 +110,7 @@ def _quote(line: bytes) -> str:
 
 
 def _bad_row(lines: List[bytes], where: str) -> ResultsFormatError:
-    """Error that points at the first row that is not five finite numbers; looks for it only after the fact."""
+    """Build the error for the first row that is not five finite numbers."""
     number = next(i for i, line in enumerate(lines[2:], start=3) if line.strip() and not _is_row(line))
     return ResultsFormatError(f'{where}, line {number}: expected five finite numbers (left top width height score), '
                               f'not {_quote(lines[number - 1])}')
@@ -125,7 +125,7 @@ def _is_row(line: bytes) -> bool:
 
 
 def _contents(path: Path) -> Iterator[Tuple[str, bytes]]:
-    """Relative name and content of every result file."""
+    """Yield the relative name and content of every result file."""
     if path.is_dir():
         yield from _folder_contents(path)
         return

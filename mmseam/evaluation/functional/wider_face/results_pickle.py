@@ -1,7 +1,7 @@
-"""Reads pickles of MMEngine's ``DumpResults`` without running what they name.
+"""Safe reader of pickles written by MMEngine's ``DumpResults``.
 
-Results come from strangers. Only plain containers, numbers, text, arrays and tensors are read; tensors become arrays,
-so that PyTorch is not needed.
+Result files may come from untrusted sources, so no code in them is executed. Only plain containers, numbers, text,
+arrays and tensors are read; tensors become arrays, so PyTorch is not needed.
 """
 import io
 from pathlib import Path
@@ -25,7 +25,7 @@ from .result_folder import ResultsFormatError
 def _to_array(record: TensorRecord) -> np.ndarray:
     storage = record.storage
     if record.numel > storage.numel:
-        raise RestrictedPickleError('a tensor with more numbers than the file holds')
+        raise RestrictedPickleError('a tensor with more numbers than the file contains')
     if not record.numel:
         return np.empty(record.size)
     if storage.dtype == 'bfloat16':  # the upper half of a float32
@@ -37,7 +37,7 @@ def _to_array(record: TensorRecord) -> np.ndarray:
 
 
 def _read_storage(content: Any) -> Storage:
-    """A tensor's numbers: a small file of ``torch.save`` inside the pickle."""
+    """Read the storage of a tensor, a small ``torch.save`` file inside the pickle."""
     storage = read_legacy_file(io.BytesIO(content), TensorUnpickler)
     if type(storage) is not Storage:
         raise RestrictedPickleError('the numbers of a tensor are something else')
@@ -51,23 +51,23 @@ class _ResultsUnpickler(RestrictedUnpickler):
 
 
 def load_results_pickle(path: Union[str, Path]) -> Any:
-    """Load a pickle made of containers, numbers, strings, arrays and tensors.
+    """Load a pickle of containers, numbers, strings, arrays and tensors.
 
     Args:
         path (str or Path): ``.pkl`` file written by ``mmengine.evaluator.DumpResults`` (``tools/test.py --out``).
 
     Returns:
-        Any: The content; tensors as arrays.
+        Any: The content, with tensors converted to arrays.
 
     Raises:
-        ResultsFormatError: If the file is no pickle, names anything but the constructors of arrays and tensors, or
-            holds itself; the message names the file.
+        ResultsFormatError: The file is not a pickle, refers to anything but the constructors of arrays and tensors, or
+            contains itself; the message names the file.
     """
     with open(path, 'rb') as file:
         try:
             content = _ResultsUnpickler(file).load()
             check_tree(content)
         except RestrictedPickleError as error:
-            raise ResultsFormatError(f'{path}: {error}. Only detections of a trusted form are read from a '
-                                     'pickle; give a result folder or a json file instead') from error
+            raise ResultsFormatError(f'{path}: {error}. Only plain detections are read from a pickle; use a '
+                                     'result folder or a JSON file instead') from error
     return content

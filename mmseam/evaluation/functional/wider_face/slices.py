@@ -1,11 +1,11 @@
-"""Slices of the faces by attribute and size, written as boolean expressions: ``'occlusion=heavy & height>=20'``.
+"""Slices of faces by attribute and size, defined by boolean expressions such as ``'occlusion=heavy & height>=20'``.
 
-Grammar, ``|`` binding weaker than ``&``, ``&`` weaker than ``!``::
+Grammar (precedence from lowest to highest: ``|``, ``&``, ``!``)::
 
-    either     = both ('|' both)*
-    both       = one ('&' one)*
-    one        = '!' one | '(' either ')' | subset | column operator value
-    operator   = '=' | '==' | '!=' | '<' | '<=' | '>' | '>='
+    disjunction = conjunction ('|' conjunction)*
+    conjunction = term ('&' term)*
+    term        = '!' term | '(' disjunction ')' | subset | column operator value
+    operator    = '=' | '==' | '!=' | '<' | '<=' | '>' | '>='
 
 A column is an attribute of the annotations, or ``width`` or ``height`` in pixels of the original image. A subset is the
 name of a keep-list, such as ``hard``. A value is a number or one of the names in :data:`VALUE_NAMES`.
@@ -18,7 +18,7 @@ import numpy as np
 
 from .ground_truth import WIDERFaceGroundTruth
 
-# Names of the readme of the official annotations; the index in the tuple is the label.
+# Names from the README of the official annotations; the index in the tuple is the label.
 VALUE_NAMES = dict(
     blur=('clear', 'normal', 'heavy'),
     expression=('typical', 'exaggerate'),
@@ -27,7 +27,7 @@ VALUE_NAMES = dict(
     occlusion=('none', 'partial', 'heavy'),
     pose=('typical', 'atypical'))
 
-# Heights are whole pixels in the official annotations.
+# Heights are integers in the official annotations.
 STANDARD_SLICES = {
     **{
         f'{column}={value}': f'{column}={value}'
@@ -40,7 +40,8 @@ STANDARD_SLICES = {
     'height>=128': 'height>=128',
 }
 
-# For splits without official keep-lists. On val each is a part of the official one: 98.8, 98.2 and 97.5 % of its faces.
+# For splits without official keep-lists. On val, each is a subset of the official one with 98.8, 98.2 and 97.5 % of its
+# faces.
 DERIVED_SUBSETS = dict(
     derived_easy='height>50 & invalid=false',
     derived_medium='height>30 & invalid=false',
@@ -59,7 +60,7 @@ _TOKEN = re.compile(r'\s*(?:(?P<symbol><=|>=|!=|==|[=<>!&|()])|(?P<word>[A-Za-z_
 
 
 class SliceError(ValueError):
-    """An expression that cannot be read; the message points at the position."""
+    """Error for an invalid expression; the message points at the position."""
 
     def __init__(self, expression: str, position: int, problem: str) -> None:
         super().__init__(f'{problem}\n  {expression}\n  {" " * position}^')
@@ -67,17 +68,17 @@ class SliceError(ValueError):
 
 
 def select_faces(ground_truth: WIDERFaceGroundTruth, expressions: Mapping[str, str]) -> Dict[str, np.ndarray]:
-    """Keep-lists of slices.
+    """Compute the keep-lists of slices.
 
     Args:
         ground_truth (WIDERFaceGroundTruth): Faces with attributes.
-        expressions (Mapping[str, str]): Expression by the name of the slice.
+        expressions (Mapping[str, str]): Expressions by name of the slice.
 
     Returns:
-        dict[str, np.ndarray]: Masks of shape (F,), bool.
+        dict[str, np.ndarray]: Boolean masks of shape (F,) by name of the slice.
 
     Raises:
-        SliceError: If an expression is malformed or names what the ground truth does not have.
+        SliceError: An expression is malformed or uses a name that the ground truth does not have.
     """
     columns = dict(ground_truth.attributes, **ground_truth.subsets)
     columns.update(width=ground_truth.boxes[:, 2], height=ground_truth.boxes[:, 3])
@@ -85,7 +86,7 @@ def select_faces(ground_truth: WIDERFaceGroundTruth, expressions: Mapping[str, s
 
 
 class _Parser:
-    """Recursive descent over the tokens of one expression, which computes masks as it goes."""
+    """Recursive descent parser that computes the mask of an expression."""
 
     def __init__(self, expression: str, columns: Mapping[str, np.ndarray]) -> None:
         self.expression = expression
@@ -94,7 +95,7 @@ class _Parser:
         self.next = 0
 
     def mask(self) -> np.ndarray:
-        mask = self._either()
+        mask = self._disjunction()
         if self._peek():
             self._fail(f'expected "&", "|" or the end, not {self._peek()!r}')
         return mask
@@ -122,28 +123,28 @@ class _Parser:
     def _fail(self, problem: str, back: int = 0) -> NoReturn:
         raise SliceError(self.expression, self.tokens[self.next - back][2], problem)
 
-    def _either(self) -> np.ndarray:
-        mask = self._both()
+    def _disjunction(self) -> np.ndarray:
+        mask = self._conjunction()
         while self._peek() == '|':
             self._take()
-            mask = mask | self._both()
+            mask = mask | self._conjunction()
         return mask
 
-    def _both(self) -> np.ndarray:
-        mask = self._one()
+    def _conjunction(self) -> np.ndarray:
+        mask = self._term()
         while self._peek() == '&':
             self._take()
-            mask = mask & self._one()
+            mask = mask & self._term()
         return mask
 
-    def _one(self) -> np.ndarray:
+    def _term(self) -> np.ndarray:
         kind = self.tokens[self.next][0]
         if self._peek() == '!':
             self._take()
-            return ~self._one()
+            return ~self._term()
         if self._peek() == '(':
             self._take()
-            mask = self._either()
+            mask = self._disjunction()
             if self._peek() != ')':
                 self._fail('expected ")"')
             self._take()
