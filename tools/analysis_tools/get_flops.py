@@ -4,7 +4,7 @@ import argparse
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file or model name')
+    parser.add_argument('config', help="config file, or name of one of mmseam's configs")
     parser.add_argument('--shape', type=int, nargs='+', default=[640],
                         help='side length, or height and width, of the image (default: 640)')
     parser.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE', help='override settings of the config')

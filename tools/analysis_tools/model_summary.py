@@ -4,7 +4,7 @@ import argparse
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file or model name')
+    parser.add_argument('config', help="config file, or name of one of mmseam's configs")
     parser.add_argument('--img-size', type=int, nargs=2, default=(640, 640), metavar=('H', 'W'),
                         help='height and width of the image to compute GFLOPs for (default: 640 640)')
     parser.add_argument('--num-classes', type=int, help="number of classes (default: the config's)")

@@ -4,7 +4,7 @@ import argparse
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help='config file or model name')
+    parser.add_argument('config', help="config file, or name of one of mmseam's configs")
     parser.add_argument('out', metavar='FILE.png', help='image file to write')
     parser.add_argument('--num-images', type=int, required=True,
                         help='number of training images, for example 12880 (WIDER FACE) or 117266 (COCO)')

@@ -17,7 +17,7 @@ from .ground_truth import LARGEST_NUMBER, image_key
 
 _LONGEST_COUNT = 9  # digits; Python refuses to parse thousands of digits
 _LONGEST_QUOTE = 200  # characters of a line in an error message
-# The largest published results have 7.8 million boxes in 350 MB, and tens of thousands of boxes in an image.
+# The largest published results have 7.8 million boxes in 350 MB, and about ten thousand boxes in an image.
 _MAX_BOXES, _MAX_TOTAL, _MAX_MEMBER = 16_000_000, 1 << 30, 8 << 20
 # Raised for archives that are damaged, encrypted, or compressed with an unknown method
 _ARCHIVE_ERRORS = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, struct.error, EOFError, OSError,
