@@ -1,4 +1,4 @@
-"""Which checkpoint a training goes on from."""
+"""Find the checkpoint to resume from."""
 import os
 from pathlib import Path
 from typing import List, NamedTuple, Optional, Tuple
@@ -12,11 +12,11 @@ _STATE = ('meta', 'state_dict', 'optimizer', 'message_hub')
 
 
 class ResumePoint(NamedTuple):
-    """Where a training goes on.
+    """Checkpoint to resume from.
 
     Args:
         checkpoint (str, optional): The checkpoint, None if there is none.
-        message (str): What was found, in one line.
+        message (str): One-line log message.
     """
     checkpoint: Optional[str]
     message: str
@@ -25,15 +25,15 @@ class ResumePoint(NamedTuple):
 def find_resume_point(work_dir: str) -> ResumePoint:
     """Find the newest checkpoint of a work folder that can be resumed from.
 
-    It is the one that ``last_checkpoint`` names. If that file is missing, empty or names a file that is not there or
-    does not load, it is the newest of the others that load. Checkpoints of the best metric hold no optimizer and are
-    left out.
+    This is the checkpoint in ``last_checkpoint``. If that file is missing or empty, or its checkpoint is missing or
+    does not load, it is the newest other checkpoint that loads. Best checkpoints have no optimizer state and are
+    skipped.
 
     Args:
         work_dir (str): The work folder.
 
     Returns:
-        ResumePoint: The checkpoint, or None where a training may start anew: there are no checkpoints at all.
+        ResumePoint: The checkpoint, or None if there are no checkpoints and training can start from scratch.
 
     Raises:
         ConfigError: There are checkpoints, but none can be resumed from.
@@ -54,7 +54,7 @@ def find_resume_point(work_dir: str) -> ResumePoint:
 
 
 def check_resumable(path: str) -> None:
-    """Refuse a checkpoint that cannot be resumed from.
+    """Check that a checkpoint can be resumed from.
 
     Args:
         path (str): The checkpoint.
@@ -68,7 +68,7 @@ def check_resumable(path: str) -> None:
 
 
 def _named_checkpoint(work_dir: Path) -> Tuple[Optional[Path], str]:
-    """The file that ``last_checkpoint`` names, wherever the folder is now, or None and the reason."""
+    """Return the file named by ``last_checkpoint``, even in a moved folder, or None and the reason."""
     pointer = work_dir / LAST_CHECKPOINT
     if not pointer.is_file():
         return None, f'there is no {pointer}'
@@ -82,7 +82,7 @@ def _named_checkpoint(work_dir: Path) -> Tuple[Optional[Path], str]:
 
 
 def _other_checkpoints(work_dir: Path, named: Optional[Path]) -> List[Path]:
-    """Newest first."""
+    """List the other checkpoints, newest first."""
     paths = [path for path in work_dir.glob('*.pth') if not path.name.startswith('best_') and path != named]
     return sorted(paths, key=os.path.getmtime, reverse=True)
 

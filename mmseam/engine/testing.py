@@ -1,4 +1,4 @@
-"""A test that loses nothing when it is interrupted."""
+"""Run a test that keeps its results if interrupted."""
 import time
 from typing import Any, Dict, List
 
@@ -10,15 +10,15 @@ from mmseam.utils.atomic_write import partial_path, write_errors
 from mmseam.utils.interruption import StopRequest, stop_request
 from mmseam.utils.loader_errors import LoaderError, loader_errors
 
-# Where metrics of MMEngine, mmdet and this package are told what to write
+# Output paths of the metrics of MMEngine, mmdet and mmseam
 _PATHS = ('out_file_path', 'outfile_prefix', 'submission_dir')
 
-# Seconds by which a signal to all processes may reach this one after it has ended those that load images
+# Maximum delay in seconds until a signal that has stopped the workers reaches this process
 _LATE = 0.5
 
 
 class _StopHook(Hook):
-    """Stop after a whole batch, when everything else has been done with it."""
+    """Stop after a complete batch, when all other hooks have run."""
 
     priority = 'LOWEST'
 
@@ -27,13 +27,13 @@ class _StopHook(Hook):
         self.done = ''
 
     def after_test_iter(self, runner: Runner, batch_idx: int, *_: Any, **__: Any) -> None:
-        """Stop if a signal has asked for it."""
+        """Stop if a signal was received."""
         self.done = f'{batch_idx + 1} of {len(runner.test_dataloader)} batches are done'
         self.stop.check(self.done)
 
 
 def test(runner: Runner) -> Dict[str, float]:
-    """Test as ``runner.test()`` does; SIGINT and SIGTERM stop after a whole batch.
+    """Run ``runner.test()``; SIGINT and SIGTERM stop it after a complete batch.
 
     Args:
         runner (Runner): The runner.
@@ -43,7 +43,7 @@ def test(runner: Runner) -> Dict[str, float]:
 
     Raises:
         Interrupted: A signal has stopped the test; see :func:`keep_partial_results`.
-        LoaderError: A process that loads images was killed.
+        LoaderError: A data loader worker was killed.
         OSError: An image cannot be read, or a result cannot be written.
     """
     with stop_request() as stop, write_errors(runner.work_dir, only_space=True):
@@ -59,10 +59,10 @@ def test(runner: Runner) -> Dict[str, float]:
 
 
 def keep_partial_results(runner: Runner) -> List[str]:
-    """Write what the metrics of an interrupted test were to write, under the names of partial results.
+    """Write the outputs of the metrics of an interrupted test under the names of partial results.
 
     Args:
-        runner (Runner): The runner, of a test in one process; with several nothing is kept, as none has a coherent
+        runner (Runner): The runner. Nothing is kept of a test in several processes, because none has a coherent
             part.
 
     Returns:
@@ -74,7 +74,7 @@ def keep_partial_results(runner: Runner) -> List[str]:
 
 
 def _write_partial(metric: BaseMetric) -> List[str]:
-    """Let a metric write its results so far, without evaluating them."""
+    """Write the results of a metric so far without evaluating them."""
     names = [name for name in _PATHS if getattr(metric, name, None)]
     if not metric.results:
         return []

@@ -1,4 +1,4 @@
-"""A training from its config to its end."""
+"""Train a model from its config."""
 import os
 from contextlib import nullcontext
 
@@ -16,12 +16,12 @@ _RANK_VARIABLES = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORL
 
 
 def train(cfg: Config) -> torch.nn.Module:
-    """Train as a config says, as the only training in its work folder.
+    """Train a model; only one training can run in a work folder.
 
     Args:
-        cfg (Config): The config. With ``resume='auto'``, or with ``resume=True`` and no ``load_from``, it goes on from
-            the newest checkpoint of the work folder that loads, and starts anew where there is none. Both are set to
-            what is done.
+        cfg (Config): The config. With ``resume='auto'``, or ``resume=True`` without ``load_from``, resume from the
+            newest checkpoint of the work folder that loads, or start from scratch if there is none. Both keys are
+            updated accordingly.
 
     Returns:
         nn.Module: The trained model.
@@ -42,12 +42,12 @@ def train(cfg: Config) -> torch.nn.Module:
 
 
 def _is_first_process(launcher: str) -> bool:
-    """Whether this is rank 0; the processes may not be connected yet."""
+    """Return whether this is rank 0, before the process group is initialized."""
     return launcher == 'none' or os.environ.get(_RANK_VARIABLES[launcher], '0') == '0'
 
 
 def _resume(cfg: Config) -> str:
-    """Set the checkpoint to resume from; what was found in the work folder, if it was searched."""
+    """Set the checkpoint to resume from; return the log message if the work folder was searched."""
     if not cfg.get('resume'):
         return ''
     if cfg.resume == 'auto' or not cfg.get('load_from'):

@@ -1,4 +1,4 @@
-"""One training at a time in a work folder."""
+"""Lock a work folder for one training."""
 import json
 import os
 import shutil
@@ -18,9 +18,9 @@ except ImportError:  # Windows
 
 NAME = '.training.lock'
 BEAT_SECONDS = 20
-#: The lock file of a living training is at most so old, slow file servers and clocks that differ included.
+#: Maximum age of the lock file of a running training, including slow file servers and clock differences.
 STALE_SECONDS = 300
-#: How long to look whether a training on another machine is alive.
+#: How long to watch the lock of a training on another machine.
 WATCH_SECONDS = 3 * BEAT_SECONDS
 
 
@@ -30,14 +30,14 @@ class WorkDirInUseError(RuntimeError):
 
 @contextmanager
 def lock_work_dir(work_dir: str) -> Iterator[None]:
-    """Refuse a second training in a work folder as long as the block runs, and remove what a killed one left there.
+    """Lock a work folder during the block, and remove temporary files of killed trainings.
 
-    The operating system releases the lock when the process ends, however it ends. Some network file systems lock for
-    one machine only. So the file names the process and its machine and is touched now and then: a training on another
-    machine is watched for a minute before its lock is taken over.
+    The operating system releases the lock when the process ends, however it ends. Some network file systems lock
+    per machine only. So the file records the process and its machine and is touched periodically; the lock of another
+    machine is watched for a minute before it is taken over.
 
     Args:
-        work_dir (str): The folder, created if need be.
+        work_dir (str): The folder, created if it does not exist.
 
     Raises:
         WorkDirInUseError: Another training runs in it.
@@ -54,7 +54,7 @@ def lock_work_dir(work_dir: str) -> Iterator[None]:
             yield
         finally:
             stopped.set()
-            file.truncate(0)  # It is not deleted: another process may be waiting with the same file
+            file.truncate(0)  # Not deleted: another process may have it open
 
 
 def _acquire(file: IO, path: Path) -> None:
@@ -76,7 +76,7 @@ def _in_use(path: Path, owner: dict) -> str:
 
 
 def _is_touched(path: Path) -> bool:
-    """Whether a training on another machine keeps its lock fresh."""
+    """Return whether a training on another machine keeps touching its lock."""
     before = path.stat().st_mtime
     if time.time() - before > STALE_SECONDS:
         return False
@@ -92,7 +92,7 @@ def _read_owner(file: IO) -> dict:
     file.seek(0)
     try:
         owner = json.load(file)
-    except ValueError:  # the last training ended as it should
+    except ValueError:  # the last training ended normally
         return {}
     return owner if isinstance(owner, dict) else {}
 

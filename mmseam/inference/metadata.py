@@ -1,4 +1,4 @@
-"""What an exported file has to say about itself to be run without its config."""
+"""Metadata of exported files, which make them usable without a config."""
 import dataclasses
 import json
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
@@ -21,27 +21,27 @@ _MAX_VALUE = 1e6
 
 @dataclasses.dataclass(frozen=True)
 class ModelMetadata:
-    """The names, scales and protocol that belong to the weights; stored in the exported file, one text per field.
+    """Metadata of an exported model, stored in its file as one string per field.
 
     Args:
         classes (Tuple[str, ...]): Names of the classes, in the order of the scores.
-        strides (Tuple[int, ...]): Pixels of the input per position, of each level.
+        strides (Tuple[int, ...]): Stride of each level in pixels.
         mean (Tuple[float, ...]): Subtracted from the channels, on the scale 0 to 255.
-        std (Tuple[float, ...]): What the channels are divided by afterwards.
-        to_rgb (bool): Whether the channels of an image that was read as BGR are swapped before.
-        input_size (Tuple[int, int]): Height and width of the input in pixels; of a dynamic model its default.
-        dynamic (bool): Whether batch, height and width are free; height and width are multiples of the largest
-            stride then.
+        std (Tuple[float, ...]): The channels are divided by it after subtracting the mean.
+        to_rgb (bool): Whether to convert BGR images to RGB before normalization.
+        input_size (Tuple[int, int]): Height and width of the input in pixels; the default of a dynamic model.
+        dynamic (bool): Whether batch size, height and width are variable; height and width must be multiples of the
+            largest stride.
         has_nms (bool): Whether the outputs are final detections: ``detections`` (K, 6) and ``image_ids`` (K,).
         pad_value (float): Color of the letterbox, on the scale 0 to 255.
-        allow_scale_up (bool): Whether images smaller than the input are enlarged to it.
-        test_cfg (dict): ``score_thr``, ``nms``, ``max_per_img``, ``nms_pre`` and ``multi_label`` of MMYOLO, as far as
-            the config sets them.
+        allow_scale_up (bool): Whether to enlarge images smaller than the input.
+        test_cfg (dict): ``score_thr``, ``nms``, ``max_per_img``, ``nms_pre`` and ``multi_label`` of MMYOLO, if the
+            config sets them.
         config (str): Name of the config.
         version (str): Version of mmseam that exported the file. Defaults to the current one.
 
     Raises:
-        ValueError: A field is of the wrong type or out of its range; the message names it.
+        ValueError: A field has the wrong type or is out of range; the message names it.
     """
     classes: Tuple[str, ...]
     strides: Tuple[int, ...]
@@ -68,21 +68,21 @@ class ModelMetadata:
             raise ValueError(f'the metadata are damaged: {error}') from None
 
     def to_strings(self) -> Dict[str, str]:
-        """Returns dict[str, str]: The value of each field as json."""
+        """Convert each field to a JSON string."""
         return {field.name: json.dumps(getattr(self, field.name)) for field in dataclasses.fields(self)}
 
     @classmethod
     def from_strings(cls, strings: Mapping[str, str]) -> 'ModelMetadata':
-        """Read what :meth:`to_strings` wrote.
+        """Parse the result of :meth:`to_strings`.
 
         Args:
-            strings (Mapping[str, str]): Texts by field; others are passed over.
+            strings (Mapping[str, str]): Strings by field; unknown fields are ignored.
 
         Returns:
             ModelMetadata: The metadata.
 
         Raises:
-            ValueError: A field is missing, is no json or cannot be what mmseam has written.
+            ValueError: A field is missing, is not JSON or has a value that mmseam never writes.
         """
         names = [field.name for field in dataclasses.fields(cls)]
         missing = [name for name in names if name not in strings]
@@ -107,17 +107,17 @@ class ModelMetadata:
         Args:
             cfg (Config): A full config.
             input_size (Sequence[int], optional): Height and width in pixels. Defaults to those of the test pipeline.
-            dynamic (bool): See above. Defaults to False.
-            has_nms (bool): See above. Defaults to False.
-            checkpoint_meta (Mapping[str, Any], optional): ``checkpoint['meta']``, whose classes go before those of
-                the config's test set. Defaults to None.
+            dynamic (bool): See :class:`ModelMetadata`. Defaults to False.
+            has_nms (bool): See :class:`ModelMetadata`. Defaults to False.
+            checkpoint_meta (Mapping[str, Any], optional): ``checkpoint['meta']``, whose classes take precedence over
+                those of the config's test dataset. Defaults to None.
 
         Returns:
             ModelMetadata: The metadata.
 
         Raises:
-            ValueError: The number of classes is not that of the head, or the size is neither given nor fixed by the
-                test pipeline, or is no multiple of the largest stride.
+            ValueError: The number of classes differs from that of the head, or the size is neither given nor fixed by
+                the test pipeline, or is not a multiple of the largest stride.
         """
         pipeline = _pipeline(cfg)
         letterbox = _letterbox(pipeline)
@@ -180,7 +180,7 @@ def _config_name(cfg: Config) -> str:
 
 
 def _test_dataset(cfg: Config) -> ConfigDict:
-    """The config of the test set inside its wrappers; empty where the config tests nothing."""
+    """Return the config of the test dataset inside its wrappers; empty if there is none."""
     return innermost_dataset((cfg.get('test_dataloader') or {}).get('dataset') or ConfigDict())
 
 
@@ -197,7 +197,7 @@ def _letterbox(pipeline: list) -> dict:
 
 
 def _allow_scale_up(pipeline: list, letterbox: dict) -> bool:
-    """MMYOLO's pipelines forbid the letterbox to enlarge images, but enlarge them in the transform before it."""
+    """Return whether images are enlarged; MMYOLO does so before the letterbox, which itself must not enlarge."""
     return _kind(letterbox) == 'LetterResize' and letterbox.get('allow_scale_up', True) or any(
         _kind(transform) in ('YOLOv5KeepRatioResize', 'Resize') for transform in pipeline)
 

@@ -1,4 +1,4 @@
-"""From a config and a checkpoint to a detector."""
+"""Load a trained detector from a config and a checkpoint."""
 from pathlib import Path
 from typing import Tuple, Union
 
@@ -18,14 +18,14 @@ def load_trained_detector(cfg: Config, checkpoint: Union[str, Path]) -> Tuple[nn
 
     Args:
         cfg (Config): The config.
-        checkpoint (str or Path): File or address of the weights.
+        checkpoint (str or Path): File or URL of the weights.
 
     Returns:
         tuple: The detector in evaluation mode, and ``meta`` of the checkpoint.
 
     Raises:
-        FileNotFoundError: There is no such checkpoint.
-        CheckpointMismatchError: It is not one of the config's model.
+        FileNotFoundError: The checkpoint does not exist.
+        CheckpointMismatchError: The checkpoint does not match the config.
     """
     check_checkpoint_file(checkpoint)
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmyolo')):
@@ -44,7 +44,7 @@ def read_classes(cfg: Config, meta: dict) -> Tuple[str, ...]:
         meta (dict): ``meta`` of its checkpoint.
 
     Returns:
-        tuple[str, ...]: The names in the checkpoint if there are any, else those of the config's test set.
+        tuple[str, ...]: The names in the checkpoint, or else those of the config's test dataset.
 
     Raises:
         ConfigError: Neither names the classes.

@@ -12,14 +12,14 @@ from typing import IO, Iterator, Optional, Union
 
 from .interruption import Interrupted
 
-# What is wrong, and what helps against it
+# Problem and remedy
 _NO_SPACE = {
     errno.ENOSPC: ('disk full', 'free space'),
     errno.EDQUOT: ('disk quota exceeded', 'free space'),
     errno.EFBIG: ('file size limit reached', 'raise it (ulimit -f)'),
 }
 
-# Of the temporary folder's name, as file systems allow 255 bytes
+# Limit for the temporary folder's name; file systems allow 255 bytes
 _NAME_LENGTH = 50
 
 
@@ -28,19 +28,19 @@ class WriteError(OSError):
 
 
 class NoSpaceError(WriteError):
-    """The disk is full, or a quota or limit is reached, which concerns all further files too."""
+    """The disk is full, or a quota or limit is reached; writing more files would fail too."""
 
 
 @contextmanager
 def atomic_write(path: Union[str, Path], mode: str = 'w', fsync: bool = False, keep_interrupted: bool = False,
                  **kwargs) -> Iterator[IO]:
-    """Open a file that replaces ``path`` when the block ends without an error; else nothing is left behind.
+    """Open a file that replaces ``path`` if the block ends without an error; otherwise leave no file behind.
 
     Args:
         path (str or Path): The file to write; its folder is created.
         mode (str): 'w' or 'wb'. Defaults to 'w'.
-        fsync (bool): As of :func:`atomic_files`. Defaults to False.
-        keep_interrupted (bool): As of :func:`atomic_files`. Defaults to False.
+        fsync (bool): See :func:`atomic_files`. Defaults to False.
+        keep_interrupted (bool): See :func:`atomic_files`. Defaults to False.
         **kwargs: Passed to ``open``; text is UTF-8.
 
     Yields:
@@ -63,13 +63,13 @@ def atomic_files(path: Union[str, Path], fsync: bool = False, keep_interrupted: 
 
     Args:
         path (str or Path): The file to write; its folder is created.
-        fsync (bool): Wait until the files are on the disk before they get their names, so that even a power failure
-            leaves the old or the new one. Defaults to False.
+        fsync (bool): Flush the files to disk before renaming them, so that even a power failure leaves either the old
+            or the new file. Defaults to False.
         keep_interrupted (bool): When :class:`Interrupted` ends the block, keep what was written as
             :func:`partial_path`. Defaults to False.
 
     Yields:
-        Path: Where to write the file. Files beside it move along, before it.
+        Path: Where to write the file. Other files next to it are moved as well, before it.
 
     Raises:
         WriteError: ``path`` cannot be written.
@@ -104,7 +104,7 @@ def atomic_folder(path: Union[str, Path]) -> Iterator[Path]:
         path (str or Path): The folder; files in it that are not written again stay.
 
     Yields:
-        Path: Where to write the files, in subfolders too.
+        Path: Where to write the files, including subfolders.
 
     Raises:
         WriteError: They cannot be written.
@@ -128,8 +128,8 @@ def write_errors(path: Union[str, Path], only_space: bool = False) -> Iterator[N
 
     Args:
         path (str or Path): The file that the message names.
-        only_space (bool): Only where the disk is full, also behind the ``RuntimeError`` of ``torch.save``; other
-            errors of the block may be about other files. Defaults to False.
+        only_space (bool): Convert errors about disk space only, including those behind a ``RuntimeError`` of
+            ``torch.save``; other errors of the block may be about other files. Defaults to False.
 
     Raises:
         WriteError: The file cannot be written.
@@ -143,7 +143,7 @@ def write_errors(path: Union[str, Path], only_space: bool = False) -> Iterator[N
         if number:
             problem, remedy = _NO_SPACE[number]
             raise NoSpaceError(f'{problem} while writing {path}: {remedy} and run again') from error
-        if 'iostream error' in str(error):  # all that writers in C++ say
+        if 'iostream error' in str(error):  # the only message of C++ writers
             raise NoSpaceError(f'{path} cannot be written, probably a full disk: free space and run again') from error
         if isinstance(error, OSError) and not only_space:
             raise WriteError(f'{path} cannot be written: {error.strerror or error}') from error
@@ -151,7 +151,7 @@ def write_errors(path: Union[str, Path], only_space: bool = False) -> Iterator[N
 
 
 def partial_path(path: Union[str, Path]) -> Path:
-    """The name of the unfinished version of a file: ``a.partial.json`` for ``a.json``."""
+    """Return the name of the unfinished version of a file: ``a.partial.json`` for ``a.json``."""
     path = Path(path)
     return path.with_name(f'{path.stem}.partial{path.suffix}')
 
@@ -185,7 +185,7 @@ def _sync(path: Path, flags: int) -> None:
 
 
 def _space_errno(error: Optional[BaseException]) -> Optional[int]:
-    """The number of an error for want of space, which may be what another one was raised for."""
+    """Return the errno of a disk space error in the chain of causes, or None."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _NO_SPACE:
             return error.errno

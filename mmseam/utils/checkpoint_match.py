@@ -1,4 +1,4 @@
-"""How well a checkpoint fits a model: MMEngine loads whatever fits and only logs the rest."""
+"""Compare a checkpoint with a model; MMEngine loads the matching tensors and only logs the rest."""
 import re
 import zipfile
 from collections import OrderedDict
@@ -8,12 +8,12 @@ from typing import Mapping, NamedTuple, Tuple, Union
 from torch import Tensor, nn
 
 _NAMED = 5
-# Opcode `c`, module, line break: a name to import, as opposed to the word in a text
+# Opcode `c`, module, line break: an import, unlike the word in a string
 _CLASS_OF_ULTRALYTICS = re.compile(rb'cultralytics\.[\w.]+\n')
 
 
 class CheckpointMismatchError(ValueError):
-    """A checkpoint that is not one of the config's model; the message says what differs."""
+    """A checkpoint that does not match the model of the config; the message lists the differences."""
 
 
 class CheckpointMatch(NamedTuple):
@@ -32,13 +32,13 @@ class CheckpointMatch(NamedTuple):
 
     @property
     def share(self) -> float:
-        """How much of the model the checkpoint fills, by the number of tensors; 1 for a model without any."""
+        """Share of the model's tensors that the checkpoint fills; 1 for a model without tensors."""
         total = self.fitting + len(self.missing) + len(self.reshaped)
         return self.fitting / total if total else 1.
 
     @property
     def is_complete(self) -> bool:
-        """Whether every tensor has its counterpart."""
+        """Whether all tensors match."""
         return not (self.missing or self.unexpected or self.reshaped)
 
     def __str__(self) -> str:
@@ -52,14 +52,14 @@ class CheckpointMatch(NamedTuple):
 
 
 def match_checkpoint(model: nn.Module, checkpoint: dict) -> CheckpointMatch:
-    """Compare names and shapes.
+    """Compare the tensors of a model and a checkpoint by name and shape.
 
     Args:
         model (nn.Module): The model, not wrapped for distributed training.
         checkpoint (dict): A loaded checkpoint, or a bare state dict.
 
     Returns:
-        CheckpointMatch: What fits and what does not. Counters of batches, which nothing depends on, are left out.
+        CheckpointMatch: The comparison, without ``num_batches_tracked``, which affects no result.
     """
     given = _shapes(_weights(checkpoint))
     wanted = _shapes(model.state_dict())
@@ -72,7 +72,7 @@ def match_checkpoint(model: nn.Module, checkpoint: dict) -> CheckpointMatch:
 
 
 def _weights(checkpoint: dict) -> Mapping[str, Tensor]:
-    """Tensors by name, without the prefix of distributed training."""
+    """Return the tensors by name, without the prefix of distributed training."""
     return {name[len('module.'):] if name.startswith('module.') else name: value
             for name, value in checkpoint.get('state_dict', checkpoint).items()}
 
@@ -83,9 +83,9 @@ def _shapes(state_dict: Mapping[str, Tensor]) -> dict:
 
 
 def load_fitting_tensors(model: nn.Module, checkpoint: dict) -> None:
-    """Load what fits, and let the checkpoint hold exactly the model's tensors afterwards.
+    """Load the matching tensors, and replace the state dict of the checkpoint by that of the model.
 
-    MMEngine's own loading, once for the model and once for its moving average, then has no names to list.
+    MMEngine, which loads it again for the model and its moving average, then logs no mismatches.
 
     Args:
         model (nn.Module): The model, not wrapped.
@@ -94,22 +94,22 @@ def load_fitting_tensors(model: nn.Module, checkpoint: dict) -> None:
     wanted = model.state_dict()
     fitting = OrderedDict((name, value) for name, value in _weights(checkpoint).items()
                           if isinstance(value, Tensor) and (name not in wanted or wanted[name].shape == value.shape))
-    # Versions of the modules, which convert older weights by them
+    # Module versions, needed to convert older weights
     fitting._metadata = getattr(checkpoint.get('state_dict', checkpoint), '_metadata', None)
     model.load_state_dict(fitting, strict=False)
     checkpoint['state_dict'] = model.state_dict()
 
 
 def require_share(match: CheckpointMatch, checkpoint: dict, min_share: float) -> None:
-    """Refuse a checkpoint from which a training would hardly start.
+    """Check that a checkpoint fills a minimum share of the model.
 
     Args:
         match (CheckpointMatch): How the checkpoint fits the model.
         checkpoint (dict): The checkpoint.
-        min_share (float): Share of the model's tensors that it has to fill.
+        min_share (float): Minimum share of the model's tensors.
 
     Raises:
-        CheckpointMismatchError: It fills fewer.
+        CheckpointMismatchError: It fills less.
     """
     if match.share < min_share:
         raise CheckpointMismatchError(
@@ -119,14 +119,14 @@ def require_share(match: CheckpointMatch, checkpoint: dict, min_share: float) ->
 
 
 def require_match(model: nn.Module, checkpoint: dict) -> None:
-    """Refuse a checkpoint of another architecture.
+    """Check that a checkpoint matches the model exactly.
 
     Args:
         model (nn.Module): The model, not wrapped.
         checkpoint (dict): A loaded checkpoint.
 
     Raises:
-        CheckpointMismatchError: A tensor is missing, left over or of another shape.
+        CheckpointMismatchError: A tensor is missing, unexpected or has another shape.
     """
     match = match_checkpoint(model, checkpoint)
     if not match.is_complete:
@@ -135,10 +135,10 @@ def require_match(model: nn.Module, checkpoint: dict) -> None:
 
 
 def _origin(checkpoint: dict) -> str:
-    """Which config the checkpoint was made with, as far as it tells."""
+    """Describe the config that the checkpoint was made with, if it is recorded."""
     meta = checkpoint.get('meta', {})
     if meta.get('experiment_name'):
-        # MMEngine's name: that of the config, and the time.
+        # MMEngine's experiment name: config name and time
         config = '_'.join(meta['experiment_name'].split('_')[:-2])
         return f'It comes from a training with the config {config}: use that one.'
     if isinstance(meta.get('source'), dict):
@@ -149,14 +149,14 @@ def _origin(checkpoint: dict) -> str:
 
 
 def check_checkpoint_file(path: Union[str, Path]) -> None:
-    """Refuse what is no checkpoint before anything is built.
+    """Check a checkpoint file before building the model.
 
     Args:
-        path (str or Path): A file; addresses (``https://…``) are passed over.
+        path (str or Path): A file; URLs (``https://…``) are not checked.
 
     Raises:
         FileNotFoundError: There is no such file.
-        CheckpointMismatchError: It is one of Ultralytics, which has to be converted.
+        CheckpointMismatchError: It is an Ultralytics checkpoint, which must be converted.
     """
     if '://' in str(path):
         return
@@ -168,11 +168,11 @@ def check_checkpoint_file(path: Union[str, Path]) -> None:
 
 
 def _is_of_ultralytics(path: Union[str, Path]) -> bool:
-    """Whether the pickle asks for a class of Ultralytics; it is searched as bytes, not loaded."""
+    """Return whether the pickle refers to an Ultralytics class; it is searched as bytes, not loaded."""
     try:
         with zipfile.ZipFile(path) as archive:
             stored = (info for info in archive.infolist() if info.compress_type == zipfile.ZIP_STORED)
             data = next((archive.read(info) for info in stored if info.filename.endswith('/data.pkl')), b'')
             return bool(_CLASS_OF_ULTRALYTICS.search(data))
     except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError, ValueError):
-        return False  # whoever loads it says what is wrong with it
+        return False  # the loader reports the error

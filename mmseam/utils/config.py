@@ -1,4 +1,4 @@
-"""What the command-line tools share: configs by path or name, overrides, work folder, launcher."""
+"""Config handling of the command-line tools: lookup by path or name, overrides, work folder, launcher."""
 import argparse
 import difflib
 import os
@@ -17,17 +17,17 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 class ConfigError(ValueError):
-    """A config, or a command-line option that changes it, that cannot work; the message says how to mend it."""
+    """Invalid config or command-line override; the message says how to fix it."""
 
 
 def configs_folder() -> Path:
-    """The folder of mmseam's configs: that of the installed package, or of the checkout."""
+    """Return the folder of mmseam's configs in the installed package or the checkout."""
     installed = _PACKAGE / '.mim' / 'configs'
     return installed if installed.is_dir() else _PACKAGE.parent / 'configs'
 
 
 def find_config(name: Union[str, Path]) -> Path:
-    """Find a config by its path or, among mmseam's own, by its file name or model name.
+    """Find a config by path, or one of mmseam's configs by file name or model name.
 
     Args:
         name (str or Path): ``configs/seam/yolo11_n_….py``, ``yolo11_n_….py`` or ``yolo11_n_…``.
@@ -36,7 +36,7 @@ def find_config(name: Union[str, Path]) -> Path:
         Path: The config file.
 
     Raises:
-        ConfigError: There is none; the message names those of similar names.
+        ConfigError: It does not exist; the message lists similar names.
     """
     path = Path(name)
     if path.is_file():
@@ -52,7 +52,7 @@ def find_config(name: Union[str, Path]) -> Path:
 
 
 def parse_overrides(pairs: Sequence[str]) -> dict:
-    """Read ``--cfg-options`` as MMEngine does, without MMEngine in the tools' argument parsers.
+    """Parse ``--cfg-options`` like MMEngine, without importing MMEngine in the tools' argument parsers.
 
     Args:
         pairs (Sequence[str]): Items ``key.of.config=value``.
@@ -76,18 +76,18 @@ def parse_overrides(pairs: Sequence[str]) -> dict:
 
 def load_config(name: Union[str, Path], cfg_options: Optional[Sequence[str]] = None,
                 work_dir: Optional[str] = None) -> Config:
-    """Load a config with what the command line changes in it.
+    """Load a config and apply the command-line overrides.
 
     Args:
-        name (str or Path): As of :func:`find_config`.
+        name (str or Path): See :func:`find_config`.
         cfg_options (Sequence[str], optional): Items ``key=value``. Defaults to None.
-        work_dir (str, optional): Work folder; without it the config's own, or ``work_dirs/`` and the config's name.
+        work_dir (str, optional): Work folder. Defaults to None: that of the config, or ``work_dirs/CONFIG_NAME``.
 
     Returns:
         Config: The config, with ``work_dir``.
 
     Raises:
-        ConfigError: The config is not there or is damaged, or an override does not fit it.
+        ConfigError: The config does not exist or is invalid, or an override does not fit it.
     """
     path = find_config(name)
     try:
@@ -105,15 +105,15 @@ def load_config(name: Union[str, Path], cfg_options: Optional[Sequence[str]] = N
 
 
 def set_launcher(cfg: Config, launcher: str, local_rank: int) -> None:
-    """Choose how the processes of a distributed run find each other; on a machine without CUDA they use gloo.
+    """Set the launcher of a distributed run; without CUDA the processes use gloo.
 
     Args:
         cfg (Config): The config, changed in place.
         launcher (str): 'none', 'pytorch', 'slurm' or 'mpi'.
-        local_rank (int): Place of this process on its machine, unless ``LOCAL_RANK`` is set.
+        local_rank (int): Rank of this process on its machine, unless ``LOCAL_RANK`` is set.
 
     Raises:
-        ConfigError: Without CUDA, for a launcher other than 'none' and 'pytorch', whose set-up MMEngine ties to CUDA.
+        ConfigError: There is no CUDA and the launcher is 'slurm' or 'mpi', which MMEngine supports with CUDA only.
     """
     os.environ.setdefault('LOCAL_RANK', str(local_rank))
     cfg.launcher = launcher
@@ -121,12 +121,12 @@ def set_launcher(cfg: Config, launcher: str, local_rank: int) -> None:
         return
     if launcher != 'pytorch':
         raise ConfigError(f'--launcher {launcher} needs CUDA; on CPUs use --launcher pytorch (tools/dist_train.sh)')
-    # MMEngine would choose a CUDA device for each process; it leaves a group that exists as it is.
+    # MMEngine would select a CUDA device for each process; it keeps an existing process group.
     seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout')
     torch.distributed.init_process_group('gloo', timeout=None if seconds is None else timedelta(seconds=seconds))
     wrapper = dict(type='MMDistributedDataParallel', device_ids=None, broadcast_buffers=False)
     cfg.model_wrapper_cfg = dict(wrapper, find_unused_parameters=cfg.get('find_unused_parameters', False))
-    # PyTorch synchronizes normalization on CUDA only; MMYOLO's detector asks for it by default.
+    # SyncBN needs CUDA; MMYOLO's detector uses it by default.
     cfg.sync_bn = None
     if str(cfg.model.type).endswith('YOLODetector'):
         cfg.model.use_syncbn = False
@@ -136,12 +136,12 @@ def set_launcher(cfg: Config, launcher: str, local_rank: int) -> None:
 
 
 def set_hook(cfg: Config, kind: str, **options) -> None:
-    """Have the config run one of mmseam's hooks: its own one with other options, or a new one.
+    """Update the options of one of mmseam's hooks in the config, or add the hook.
 
     Args:
         cfg (Config): The config, changed in place.
         kind (str): Name of the hook's class.
-        **options: What to set of its arguments.
+        **options: Arguments of the hook to set.
     """
     hooks = list(cfg.get('custom_hooks') or [])
     present = [hook for hook in hooks if getattr(hook.type, '__name__', hook.type).split('.')[-1] == kind]
@@ -151,7 +151,7 @@ def set_hook(cfg: Config, kind: str, **options) -> None:
 
 
 def innermost_dataset(dataset: ConfigDict) -> ConfigDict:
-    """The config of the data set inside its wrappers (those that hold one data set)."""
+    """Return the config of the dataset inside its wrappers (those with one dataset)."""
     while 'dataset' in dataset:
         dataset = dataset.dataset
     return dataset

@@ -1,7 +1,7 @@
-"""Runs the analysis tools of mmdet and mmyolo on configs of mmseam.
+"""Run the analysis tools of mmdet and mmyolo on mmseam's configs.
 
-Only the standard library is imported before it is needed, so that ``--help`` answers at once; for that the tools load
-this file by its path.
+Only the standard library is imported at the top, so that ``--help`` is fast; the tools load this file by its path for
+the same reason.
 """
 import argparse
 import ast
@@ -14,16 +14,16 @@ from pathlib import Path
 
 
 def run_host_tool(package: str, tool: str) -> None:
-    """Run a tool that a host package ships, with this program's command line.
+    """Run a tool of a host package with this program's command line.
 
-    mmseam is imported before, which is all that the tool lacks: configs inherited from us, our types, mmcv's operators.
+    Importing mmseam first provides its configs, its registered types and mmcv's operators.
 
     Args:
         package (str): 'mmdet' or 'mmyolo'.
-        tool (str): Path below its tools, 'analysis_tools/browse_dataset.py'.
+        tool (str): Path in its tools folder, 'analysis_tools/browse_dataset.py'.
 
     Raises:
-        FileNotFoundError: The package does not ship it.
+        FileNotFoundError: The package does not contain it.
     """
     path = Path(find_spec(package).origin).parent / '.mim' / 'tools' / tool
     if not path.is_file():
@@ -36,10 +36,10 @@ def run_host_tool(package: str, tool: str) -> None:
 
 
 def _parse_alone(path: Path) -> None:
-    """Run the tool's ``parse_args`` without its imports, which take seconds; it ends the program after the help."""
+    """Run the tool's ``parse_args`` without its imports, which take seconds; exit after the help."""
     tree = ast.parse(path.read_text(encoding='utf-8'))
     tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == 'parse_args']
-    # What the function uses; of MMEngine's action for `--cfg-options` the help shows nothing.
+    # The names that the function uses; the help does not depend on MMEngine's action for `--cfg-options`.
     names = dict(argparse=argparse, os=os, sys=sys, DictAction=argparse.Action)
     exec(compile(tree, str(path), 'exec'), names)  # noqa: S102
     names['parse_args']()

@@ -1,4 +1,4 @@
-"""Stopping at a point where nothing is lost, on SIGINT (Ctrl-C) and SIGTERM (``kill``, Slurm, containers)."""
+"""Stop gracefully on SIGINT (Ctrl-C) and SIGTERM (``kill``, Slurm, containers)."""
 import signal
 import sys
 import threading
@@ -10,7 +10,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal has stopped the work after a complete step.
+    """Raised when a signal stops the work after a complete step.
 
     Args:
         number (int): The signal.
@@ -23,12 +23,12 @@ class Interrupted(KeyboardInterrupt):
 
 
 class StopRequest:
-    """Whether a signal has asked to stop.
+    """Stop request, set by a signal.
 
     Attributes:
-        number (int, optional): The first signal, or None as long as there was none.
-        repeat_seconds (float): So long after the first signal, a second Ctrl-C is taken for a repetition: a launcher
-            passes on to its processes what the terminal has sent to all of them. Defaults to 0.
+        number (int, optional): The first signal, None before it.
+        repeat_seconds (float): Ignore a second Ctrl-C for this time after the first signal: launchers forward a signal
+            that the terminal has already sent to all processes. Defaults to 0.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class StopRequest:
         self._time = 0.0
 
     def note(self, number: int, _: object) -> None:
-        """Signal handler. A second Ctrl-C stops at once; a launcher may repeat SIGTERM, which changes nothing."""
+        """Handle a signal; a second Ctrl-C stops immediately, a repeated SIGTERM is ignored."""
         now = time.monotonic()
         if self.number is None:
             self.number, self._time = number, now
@@ -45,13 +45,13 @@ class StopRequest:
             raise KeyboardInterrupt
 
     def check(self, done: str = '') -> None:
-        """Stop here if a signal has asked for it.
+        """Raise :class:`Interrupted` if a signal was received.
 
         Args:
-            done (str): As of :class:`Interrupted`. Defaults to ''.
+            done (str): See :class:`Interrupted`. Defaults to ''.
 
         Raises:
-            Interrupted: It has.
+            Interrupted: A signal was received.
         """
         if self.number is not None:
             raise Interrupted(self.number, done)
@@ -59,10 +59,10 @@ class StopRequest:
 
 @contextmanager
 def stop_request() -> Iterator[StopRequest]:
-    """Only note SIGINT and SIGTERM during the block, which calls :meth:`StopRequest.check` after each step.
+    """Record SIGINT and SIGTERM during the block, which calls :meth:`StopRequest.check` after each step.
 
-    Signals that are ignored (``nohup``) stay ignored. Outside of the main thread, which alone may handle signals, the
-    request is never set.
+    Ignored signals (``nohup``) stay ignored. Outside the main thread, which is the only one that can handle signals,
+    the request is never set.
 
     Yields:
         StopRequest: The request.
@@ -83,11 +83,11 @@ def stop_request() -> Iterator[StopRequest]:
 
 
 def exit_interrupted(interrupt: KeyboardInterrupt, kept: Iterable[object] = ()) -> NoReturn:
-    """Print one line and end the process with the exit code that shells give to a signal, 130 or 143.
+    """Print one line and exit with the shell's exit code of the signal, 130 or 143.
 
     Args:
-        interrupt (KeyboardInterrupt): What stopped the work.
-        kept (Iterable): Files and folders that hold what is done. Defaults to none.
+        interrupt (KeyboardInterrupt): The interrupt.
+        kept (Iterable): Files and folders with the results so far. Defaults to none.
     """
     number = getattr(interrupt, 'number', signal.SIGINT)
     parts = [f'interrupted by {signal.Signals(number).name}', str(interrupt)]

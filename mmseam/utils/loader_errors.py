@@ -1,4 +1,4 @@
-"""Errors of the processes that load images, in one line."""
+"""One-line errors for data loader workers."""
 import re
 from contextlib import contextmanager
 from typing import Iterator
@@ -9,16 +9,16 @@ _ADVICE = ('the system does so for want of memory: lower num_workers of the data
 
 
 class LoaderError(RuntimeError):
-    """A process that loads images was killed."""
+    """A data loader worker was killed."""
 
 
 @contextmanager
 def loader_errors() -> Iterator[None]:
-    """Say in one line what ended a process that loads images, or which image it could not read.
+    """Raise a one-line error if a data loader worker is killed or cannot read an image.
 
     Raises:
-        LoaderError: It was killed.
-        OSError: It could not read a file, which the message names.
+        LoaderError: A worker was killed.
+        OSError: A worker could not read a file; the message names it.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Packages that only deployment needs."""
+"""Import optional packages."""
 import importlib
 from types import ModuleType
 

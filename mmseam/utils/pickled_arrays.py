@@ -1,4 +1,4 @@
-"""NumPy arrays and PyTorch tensors inside a restricted pickle: plain numbers of known types and checked sizes."""
+"""Restricted unpickling of NumPy arrays and PyTorch tensors of plain numbers, with checked types and sizes."""
 import math
 from typing import Any, Callable, Dict, NamedTuple, Tuple
 
@@ -24,7 +24,7 @@ STORAGE_DTYPES = {
 
 
 class _NumPyDtype:
-    """Element type of a pickled array; numbers and truth values only, since an object type could hold anything."""
+    """Element type of a pickled array; numbers and bools only, because object arrays could contain anything."""
 
     __slots__ = ('dtype', )
 
@@ -35,7 +35,7 @@ class _NumPyDtype:
         self.dtype = _NUMPY_DTYPES[text]
 
     def set_state(self, state: Any) -> None:
-        """Check the state, which says no more than the byte order."""
+        """Check that the state contains the byte order only."""
         if type(state) is not tuple or state[1] not in ('<', '|', '=') or any(state[2:5]):
             raise RestrictedPickleError('NumPy values of a big-endian or structured type')
 
@@ -81,13 +81,13 @@ NUMPY_NAMES = name_table({
 
 
 class Storage:
-    """The numbers of one or several tensors.
+    """Storage of one or several tensors.
 
     Args:
         key (str): Its name in the file.
-        dtype (str): Element type, in PyTorch's words.
-        numel (int): Count of elements.
-        read (Callable): Takes this storage and returns its bytes; called once, when they are first needed.
+        dtype (str): Name of the element type in PyTorch.
+        numel (int): Number of elements.
+        read (Callable): Takes this storage and returns its bytes; called once, on first use.
     """
 
     __slots__ = ('key', 'dtype', 'numel', '_read', '_data')
@@ -109,7 +109,7 @@ class Storage:
 
 
 class TensorRecord(NamedTuple):
-    """A tensor inside a storage that it does not leave; offset, size and stride in elements."""
+    """A tensor within the bounds of its storage; offset, size and stride in elements."""
 
     storage: Storage
     offset: int
@@ -118,7 +118,7 @@ class TensorRecord(NamedTuple):
 
     @property
     def numel(self) -> int:
-        """int: Count of elements."""
+        """int: Number of elements."""
         return math.prod(self.size)
 
 
@@ -145,10 +145,10 @@ def _tensor_with_attributes(rebuild: Any, _: Any, arguments: Any, *__: Any) -> A
 
 
 def torch_names(make_tensor: Callable[[TensorRecord], Any]) -> Dict[Tuple[str, str], Name]:
-    """Make the table of the names in PyTorch's files.
+    """Build the table of names allowed in PyTorch files.
 
     Args:
-        make_tensor (Callable): Makes of a :class:`TensorRecord` what stands for the tensor in the content.
+        make_tensor (Callable): Converts a :class:`TensorRecord` to the object in the content.
 
     Returns:
         dict: :class:`Name` by module and name.
@@ -167,11 +167,11 @@ def torch_names(make_tensor: Callable[[TensorRecord], Any]) -> Dict[Tuple[str, s
 
 
 class TensorUnpickler(RestrictedUnpickler):
-    """Interprets the pickle of a file of PyTorch; tensors become what ``make_tensor`` of its names makes of them.
+    """Unpickler of PyTorch files; ``make_tensor`` of its names builds the tensors.
 
     Args:
-        file (IO[bytes]): As for :class:`RestrictedUnpickler`.
-        read (Callable): As for :class:`Storage`.
+        file (IO[bytes]): See :class:`RestrictedUnpickler`.
+        read (Callable): See :class:`Storage`.
     """
 
     names = {**PLAIN_NAMES, **NUMPY_NAMES, **torch_names(lambda record: record)}
@@ -182,16 +182,16 @@ class TensorUnpickler(RestrictedUnpickler):
         self.storages: Dict[str, Storage] = {}
 
     def persistent_load(self, pid: Any) -> Storage:
-        """Note a storage; its numbers are read when they are needed.
+        """Register a storage; its data are read on first use.
 
         Args:
-            pid (Any): ``('storage', type, key, device, number of elements)``, in old files one item more.
+            pid (Any): ``('storage', type, key, device, number of elements)``, with one more item in old files.
 
         Returns:
             Storage: The storage.
 
         Raises:
-            RestrictedPickleError: It is no proper storage.
+            RestrictedPickleError: It is not a valid storage.
         """
         if type(pid) is not tuple or not 5 <= len(pid) <= 6 or pid[0] != 'storage' or pid[5:] not in ((), (None, )):
             raise RestrictedPickleError('a reference to something that is not a tensor storage')

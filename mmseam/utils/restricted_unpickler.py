@@ -1,9 +1,9 @@
-"""The one unpickler for files from strangers.
+"""Unpickler for untrusted files.
 
-A pickle is a program: it calls whatever its names resolve to, and rewrites the attributes of whatever lies on its
-stack. Here it is read by ``pickletools`` and interpreted without Python's own unpickler. A name becomes an inert
+A pickle is a program: it can call whatever its names resolve to, and change the attributes of any object on its stack.
+Here it is parsed by ``pickletools`` and interpreted without Python's own unpickler. A name becomes an inert
 :class:`Name` from the reader's table, never an imported object; only the functions of that table are called; and only
-containers and objects that this pickle has made are filled. The memo is a dict: a huge memo index costs nothing.
+containers and objects created by this pickle are modified. The memo is a dict, so a huge memo index costs nothing.
 """
 import io
 import pickletools
@@ -22,20 +22,20 @@ _CONSTANTS = {'NONE': None, 'NEWTRUE': True, 'NEWFALSE': False, 'EMPTY_TUPLE': (
 
 
 class RestrictedPickleError(ValueError):
-    """A pickle that is damaged, too large, or holds other things than its kind of file does."""
+    """A pickle that is damaged, too large, or contains unexpected objects."""
 
 
 class UnsafePickleError(RestrictedPickleError):
-    """A pickle that asks for code outside the table of its kind of file."""
+    """A pickle that refers to code outside the table of its file format."""
 
 
 class Name:
-    """What a pickle's reference to a class or function becomes.
+    """Inert replacement for a class or function that a pickle refers to.
 
     Args:
         source (str): Module and name.
-        call (Callable, optional): What a call of it does. Defaults to None: it may be named, not called.
-        build (Callable, optional): Takes an object that ``call`` has made, and its pickled state. Defaults to None: its
+        call (Callable, optional): Function to call instead. Defaults to None: calls are refused.
+        build (Callable, optional): Sets the pickled state of an object returned by ``call``. Defaults to None: its
             objects have no state.
     """
 
@@ -49,7 +49,7 @@ class Name:
 
 
 def name_table(entries: Mapping[str, tuple]) -> Dict[Tuple[str, str], Name]:
-    """Make a table of names.
+    """Build a table of names.
 
     Args:
         entries (Mapping[str, tuple]): Arguments ``call`` and ``build`` of :class:`Name`, by ``module.name``.
@@ -61,7 +61,7 @@ def name_table(entries: Mapping[str, tuple]) -> Dict[Tuple[str, str], Name]:
 
 
 def _encode_latin1(text: str, encoding: str = 'latin1') -> bytes:
-    # Protocol 2 writes bytes as text; any other encoding would import a codec of the pickle's choice.
+    # Protocol 2 stores bytes as text; any other encoding would import a codec chosen by the pickle.
     if encoding != 'latin1':
         raise UnsafePickleError(f'it asks for the codec {encoding!r}')
     return text.encode('latin1')
@@ -74,23 +74,23 @@ def _plain_set(kind: type, items: list = ()) -> Any:
 
 
 def _plain_key(key: Any) -> Any:
-    """A key or element whose hash is quick: nested tuples take 2^depth steps, and huge integers may all collide."""
+    """Allow only keys that are fast to hash: nested tuples take 2^depth steps, and huge integers may all collide."""
     if type(key) not in (str, int, float, bool, bytes, type(None), Name) or type(key) is int and abs(key) >= 1 << 60:
         raise RestrictedPickleError(f'a dictionary key or set element of type {type(key).__name__}')
     return key
 
 
 PLAIN_NAMES = name_table({
-    'collections.OrderedDict': (lambda: OrderedDict(), lambda *_: None),  # torch hangs metadata on it
+    'collections.OrderedDict': (lambda: OrderedDict(), lambda *_: None),  # torch adds metadata as an attribute
     '_codecs.encode': (_encode_latin1, ),
-    **{f'{module}.bytes': (lambda: b'', ) for module in ('builtins', '__builtin__')},  # protocol 2: of an empty array
+    **{f'{module}.bytes': (lambda: b'', ) for module in ('builtins', '__builtin__')},  # empty arrays in protocol 2
     **{f'{module}.{kind.__name__}': (lambda items=(), kind=kind: _plain_set(kind, items), )
        for module in ('builtins', '__builtin__') for kind in (set, frozenset)},
 })
 
 
 class _BoundedReader:
-    """Reads a file whose ``read`` would reserve as much memory as it is asked for, however short the file is."""
+    """Limits ``read`` to the length of the file, because ``file.read(n)`` allocates n bytes."""
 
     def __init__(self, file: IO[bytes]) -> None:
         position = file.tell()
@@ -103,10 +103,10 @@ class _BoundedReader:
 
 
 class RestrictedUnpickler:
-    """Interprets one pickle.
+    """Interpreter of one pickle.
 
     Args:
-        file (IO[bytes]): Where the pickle starts; it is left where the pickle ends.
+        file (IO[bytes]): File at the start of the pickle; afterwards at its end.
     """
 
     names: Mapping[Tuple[str, str], Any] = PLAIN_NAMES
@@ -122,11 +122,11 @@ class RestrictedUnpickler:
         """Interpret the pickle.
 
         Returns:
-            Any: Its content: builtin containers and values, and what the functions of the table return.
+            Any: The content: builtin containers and values, and results of the functions in the table.
 
         Raises:
-            UnsafePickleError: It names, calls or rewrites what the table does not allow.
-            RestrictedPickleError: It is damaged, too large or of another kind.
+            UnsafePickleError: It refers to, calls or modifies something that the table does not allow.
+            RestrictedPickleError: It is damaged, too large or has another format.
         """
         try:
             return self._run()
@@ -136,17 +136,17 @@ class RestrictedUnpickler:
             raise RestrictedPickleError(f'damaged ({type(error).__name__}: {str(error)[:200]})') from error
 
     def find_class(self, module: str, name: str) -> Any:
-        """Look up a name in the table; no module is imported and no attribute followed.
+        """Look up a name in the table, without importing modules or resolving attributes.
 
         Args:
             module (str): Module of the class or function.
             name (str): Its name.
 
         Returns:
-            Any: The entry of the table, a :class:`Name` if it may be called.
+            Any: The entry of the table; a :class:`Name` if it can be called.
 
         Raises:
-            UnsafePickleError: There is none.
+            UnsafePickleError: The name is not in the table.
         """
         try:
             return self.names[module, name]
@@ -161,7 +161,7 @@ class RestrictedUnpickler:
             pid (Any): The reference.
 
         Raises:
-            RestrictedPickleError: Always; subclasses know better.
+            RestrictedPickleError: Always, unless overridden.
         """
         raise RestrictedPickleError('it refers to something outside the pickle')
 
@@ -312,13 +312,13 @@ _ACTIONS: Dict[str, Callable[[RestrictedUnpickler, Any], None]] = {
 
 
 def check_tree(content: Any) -> None:
-    """Refuse containers that hold themselves, or parts so often that walking through all of them never ends.
+    """Refuse cyclic containers, and shared parts that repeat so often that traversal would not end.
 
     Args:
-        content (Any): What an unpickler has returned.
+        content (Any): Result of an unpickler.
 
     Raises:
-        RestrictedPickleError: It is no tree of a sensible size.
+        RestrictedPickleError: It is cyclic or too large.
     """
     sizes: Dict[int, Optional[int]] = {}  # None while the children of a container are visited
     pending = [content]

@@ -1,4 +1,4 @@
-"""What is set up once in a process: the registries, and the environment of PyTorch."""
+"""Set up the registries and the environment of PyTorch once per process."""
 import importlib
 import os
 
@@ -6,13 +6,13 @@ _PACKAGES = ('datasets', 'engine', 'evaluation', 'models')
 
 
 def register_all_modules(init_default_scope: bool = True) -> None:
-    """Import all that mmyolo and mmseam register; ``mmengine.hub`` calls this, and so may a notebook.
+    """Register all modules of mmyolo and mmseam; called by ``mmengine.hub`` and usable in notebooks.
 
     Args:
         init_default_scope (bool): Make ``mmseam`` the default scope, in which mmseam's and mmyolo's names need no
             prefix. Defaults to True.
     """
-    # Here, so that the helpers of this package can be imported without a framework, as the protocol does.
+    # Imported here so that the NumPy protocol can import this package without a framework.
     from mmengine.registry import DefaultScope
     from mmyolo.utils import register_all_modules as register_all_modules_of_mmyolo
     register_all_modules_of_mmyolo(init_default_scope=False)
@@ -23,7 +23,7 @@ def register_all_modules(init_default_scope: bool = True) -> None:
 
 
 def setup_onednn_cache() -> None:
-    """Let oneDNN keep 8192 kernels, unless the environment says otherwise.
+    """Raise oneDNN's kernel cache to 8192 entries unless the environment sets it.
 
     oneDNN, PyTorch's backend of convolutions on a CPU, compiles a kernel for each convolution and each size of its
     input, and keeps 1024 of them. A detector of 200 convolutions that gets images padded to their own shape, or is

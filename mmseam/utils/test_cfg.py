@@ -1,7 +1,7 @@
-"""The settings of the post-processing (``test_cfg``), checked before anything depends on them.
+"""Validate the post-processing settings (``test_cfg``).
 
-They come from configs, where a typo would be ignored or fail far away, and from the metadata of exported files, where
-mmcv would evaluate an unknown kind of suppression as Python.
+They come from configs, where a typo would be ignored or fail later, and from the metadata of exported files, where mmcv
+would evaluate an unknown NMS type as Python.
 """
 import difflib
 from numbers import Integral, Real
@@ -80,13 +80,13 @@ def check_test_cfg(test_cfg: Mapping[str, Any], required: Iterable[str] = ()) ->
 
 
 def check_nms_cfg(nms: Any) -> None:
-    """Check the settings of the suppression.
+    """Check the settings of NMS.
 
     Args:
-        nms (Mapping[str, Any] or None): ``test_cfg['nms']``; None for no suppression.
+        nms (Mapping[str, Any] or None): ``test_cfg['nms']``; None: no NMS.
 
     Raises:
-        ValueError: As of :func:`check_test_cfg`.
+        ValueError: See :func:`check_test_cfg`.
     """
     if nms is None:
         return
@@ -113,7 +113,7 @@ def _check_values(where: str, values: Mapping[str, Any], rules: Mapping[str, Cal
 
 
 def _shown(value: Any) -> str:
-    """A value of any size, from a stranger, in an error message."""
+    """Format an untrusted value of any size for an error message."""
     if isinstance(value, (str, bool, float, type(None))):
         return repr(value[:50] if isinstance(value, str) else value)
     return str(value) if isinstance(value, Integral) and abs(value) < 1 << 64 else f'a {type(value).__name__}'

@@ -1,4 +1,4 @@
-"""Files of ``torch.save`` without ``torch.load``: the zip format, and the one of before PyTorch 1.6."""
+"""Read files of ``torch.save`` without ``torch.load``: the zip format and the legacy one (before PyTorch 1.6)."""
 import io
 import struct
 import zipfile
@@ -13,7 +13,7 @@ _DAMAGE = (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, OverflowE
 
 
 def read_torch_file(file: IO[bytes], unpickler: Type[TensorUnpickler]) -> Any:
-    """Read what ``torch.save`` has written.
+    """Read a file written by ``torch.save``.
 
     Args:
         file (IO[bytes]): The file, open for reading; storages are read from it when they are first used.
@@ -39,9 +39,9 @@ def read_torch_file(file: IO[bytes], unpickler: Type[TensorUnpickler]) -> Any:
 
 
 class _Archive:
-    """The members of a file in the zip format.
+    """Reader of the zip format.
 
-    Together they may not be larger than the file, though many entries may name the same bytes.
+    The members together must not be larger than the file, because many entries can refer to the same bytes.
     """
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
@@ -76,7 +76,7 @@ class _Archive:
 
 
 def read_legacy_file(file: IO[bytes], unpickler: Type[TensorUnpickler]) -> Any:
-    """Read what ``torch.save`` wrote before PyTorch 1.6, and still writes for a tensor inside an ordinary pickle.
+    """Read the format before PyTorch 1.6, which is still used for a tensor inside an ordinary pickle.
 
     Args:
         file (IO[bytes]): The file.
@@ -94,7 +94,7 @@ def read_legacy_file(file: IO[bytes], unpickler: Type[TensorUnpickler]) -> Any:
     left = _rest(file)
 
     def reserve(storage: Storage) -> bytearray:
-        """The numbers come behind the pickle; until then there is room for them, no more than the file is long."""
+        """Allocate a storage, up to the file length in total; its data follow after the pickle."""
         nonlocal left
         left -= storage.num_bytes
         if left < 0:

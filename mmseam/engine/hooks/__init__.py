@@ -1,4 +1,4 @@
-"""Hooks that the host lacks."""
+"""Hooks."""
 from .bad_image_hook import BadImageHook
 from .channels_last_hook import ChannelsLastHook
 from .check_invalid_loss_hook import CheckInvalidLossHook

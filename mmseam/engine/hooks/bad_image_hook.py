@@ -1,4 +1,4 @@
-"""Count of the images that could not be read in training."""
+"""Report unreadable training images."""
 import atexit
 import json
 import logging
@@ -22,13 +22,13 @@ _PREFIX = 'mmseam_bad_images_'
 
 @HOOKS.register_module()
 class BadImageHook(Hook):
-    """Report, before every validation and at the end of training, which images could not be read.
+    """Report unreadable images before every validation and at the end of training.
 
-    :class:`~mmseam.datasets.transforms.loading.LoadIntactImage` replaces such images where it loads them, in worker
-    processes. These inherit an environment variable from the process that builds this hook and append to the file it
-    names, as long as there is one. The bad images of all ranks are counted and named in the log, and listed with
-    reasons in ``bad_images.txt`` in the work folder; before a validation too, which ends the training if it cannot
-    read an image. Where all could be read, nothing is written.
+    :class:`~mmseam.datasets.transforms.loading.LoadIntactImage` replaces such images in the data loader workers. They
+    inherit an environment variable with the path of a file from the process that builds this hook, and append to that
+    file while it exists. The bad images of all ranks are logged, and listed with reasons in ``bad_images.txt`` in the
+    work folder, also before a validation, because an unreadable validation image ends the training. Nothing is written
+    if all images could be read.
     """
 
     priority = 'VERY_LOW'
@@ -38,12 +38,12 @@ class BadImageHook(Hook):
         _remove_files_of_killed_trainings()
         handle, self._log_file = tempfile.mkstemp('.jsonl', f'{_PREFIX}{os.getpid()}_')
         os.close(handle)
-        atexit.register(_remove, self._log_file)  # of a training that was broken off
+        atexit.register(_remove, self._log_file)  # if the training is aborted
         os.environ[BAD_IMAGE_LOG] = self._log_file
         self._num_reported = 0
 
     def before_val_epoch(self, runner: Runner) -> None:
-        """Report what is new.
+        """Report new bad images.
 
         Args:
             runner (Runner): The runner, whose log and work folder are used.
@@ -51,7 +51,7 @@ class BadImageHook(Hook):
         self._report(runner)
 
     def after_train(self, runner: Runner) -> None:
-        """Report what is new, and stop collecting.
+        """Report new bad images and stop collecting.
 
         Args:
             runner (Runner): The runner, whose log and work folder are used.
@@ -60,7 +60,7 @@ class BadImageHook(Hook):
         _remove(self._log_file)
 
     def _report(self, runner: Runner) -> None:
-        """Gather what all workers of all ranks noted, and report it."""
+        """Gather the records of all workers and ranks, and report them."""
         bad: Dict[str, str] = {}
         for images in all_gather_object(self._read_log()):
             bad.update(images)
@@ -75,7 +75,7 @@ class BadImageHook(Hook):
                           f'{named}. Reasons in {report}')
 
     def _read_log(self) -> Dict[str, str]:
-        """Path and reason of each bad image of this rank."""
+        """Return the path and reason of each bad image of this rank."""
         if not os.path.exists(self._log_file):  # a second training with the same hook
             return {}
         with open(self._log_file, encoding='utf-8') as file:

@@ -1,4 +1,4 @@
-"""Training with the channels of a position next to each other in memory."""
+"""Train in channels-last memory format."""
 from typing import Sequence
 
 import torch
@@ -11,13 +11,13 @@ from mmseam.registry import HOOKS
 
 @HOOKS.register_module()
 class ChannelsLastHook(Hook):
-    """Keep the weights, and by them all maps, channels-last; only the order in memory changes.
+    """Convert the weights, and thereby all feature maps, to channels-last memory format.
 
-    Convolutions on a CPU are faster so (``benchmarks/training_step.py`` says by how much). Distributed training is left
-    as it is: its gradients lie in buckets that were made for the other order.
+    This speeds up convolutions on a CPU (measure with ``benchmarks/training_step.py``). Distributed training is not
+    changed, because its gradient buckets have been created for the other format.
 
     Args:
-        device_types (Sequence[str]): Kinds of devices to do it on. On CUDA devices it has not been measured here.
+        device_types (Sequence[str]): Device types to apply it to. It has not been measured on CUDA.
             Defaults to ('cpu', ).
     """
 
@@ -28,7 +28,7 @@ class ChannelsLastHook(Hook):
         self.device_types = tuple(device_types)
 
     def before_run(self, runner: Runner) -> None:
-        """Change the order of the weights in memory."""
-        devices = {parameter.device.type for parameter in runner.model.parameters()}  # none of an exported model
+        """Convert the weights."""
+        devices = {parameter.device.type for parameter in runner.model.parameters()}  # empty for an exported model
         if not is_model_wrapper(runner.model) and devices <= set(self.device_types):
             runner.model.to(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""Losses, gradients and weights that are not finite."""
+"""Detect losses, gradients and weights that are not finite."""
 import math
 from typing import List, Optional
 
@@ -13,26 +13,26 @@ _ADVICE = ('Use a lower learning rate or a longer warm-up, or look at the data o
 
 
 class InvalidLossError(RuntimeError):
-    """The training has become invalid; the message says where and what to do."""
+    """The training has diverged; the message says where and what to do."""
 
 
 @HOOKS.register_module()
 class CheckInvalidLossHook(Hook):
-    """Stop a training whose loss is NaN or infinite before a checkpoint of it is saved.
+    """Stop a training with NaN or infinite loss before it saves a checkpoint.
 
-    mmdet's hook of this name looks at every fiftieth loss only, so checkpoints in between are not safe. This one looks
-    at every loss, which costs nothing: MMEngine has just fetched it for the log. It also checks the weights before each
-    save, since a gradient may overflow where the loss does not.
+    mmdet's hook of this name checks every 50th loss only, so invalid checkpoints can be saved in between. This one
+    checks every loss at no cost, because MMEngine has already fetched it for the log. It also checks the weights before
+    each save, because a gradient can overflow even if the loss does not.
 
-    In mixed precision, gradients overflow now and then as part of the search for a loss scale; these steps are skipped
-    by the gradient scaler and are no error.
+    In mixed precision, gradients occasionally overflow during the search for a loss scale; the gradient scaler skips
+    these steps, and they are not an error.
 
     Args:
-        max_skipped_steps (int): Skip so many optimizer steps with an invalid loss or gradient before the training is
-            stopped. Looking at all gradients takes time. Defaults to 0.
+        max_skipped_steps (int): Number of optimizer steps with an invalid loss or gradient to skip before stopping the
+            training. Checking all gradients takes time. Defaults to 0.
     """
 
-    # Before the moving average, which must not take in buffers of a skipped step.
+    # Before EMA, which must not include buffers of a skipped step.
     priority = 'ABOVE_NORMAL'
 
     def __init__(self, max_skipped_steps: int = 0) -> None:
@@ -42,7 +42,7 @@ class CheckInvalidLossHook(Hook):
         self._buffers: List[torch.Tensor] = []
 
     def before_train(self, runner: Runner) -> None:
-        """Watch the optimizer if steps may be skipped.
+        """Register the gradient check if steps may be skipped.
 
         Args:
             runner (Runner): The running training.
@@ -51,7 +51,7 @@ class CheckInvalidLossHook(Hook):
             runner.optim_wrapper.optimizer.register_step_pre_hook(self._drop_invalid_gradients)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Optional[dict] = None) -> None:
-        """Keep the buffers if the step may be skipped: an invalid forward pass spoils those of normalization.
+        """Copy the buffers if the step may be skipped; an invalid forward pass corrupts those of normalization layers.
 
         Args:
             runner (Runner): The running training.
@@ -110,9 +110,9 @@ class CheckInvalidLossHook(Hook):
 
     def _drop_invalid_gradients(self, optimizer: torch.optim.Optimizer, *args) -> None:
         parameters = [parameter for group in optimizer.param_groups for parameter in group['params']]
-        # With an infinite limit nothing is clipped
+        # An infinite limit clips nothing
         norm = torch.nn.utils.clip_grad_norm_(parameters, math.inf)
         if not math.isfinite(norm):
             self._is_step_skipped = True
             for parameter in parameters:
-                parameter.grad = None  # Optimizers leave such parameters, and their momentum, as they are
+                parameter.grad = None  # Optimizers skip such parameters and their momentum

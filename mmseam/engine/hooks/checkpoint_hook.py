@@ -1,4 +1,4 @@
-"""Checkpoints that survive a kill at any moment."""
+"""Save checkpoints atomically."""
 import os.path as osp
 from typing import Dict, List
 
@@ -10,27 +10,27 @@ from mmengine.runner import Runner
 from mmseam.registry import HOOKS
 from mmseam.utils.atomic_write import atomic_write
 
-#: Checkpoint of a training that a signal has stopped.
+#: Checkpoint of a training that was stopped by a signal.
 INTERRUPTED = 'interrupted.pth'
-#: Name of the last checkpoint's path in the work folder, as MMEngine has it.
+#: MMEngine's file with the path of the last checkpoint in the work folder.
 LAST_CHECKPOINT = 'last_checkpoint'
 
 
 @HOOKS.register_module()
 class CheckpointHook(_CheckpointHook):
-    """Save checkpoints as MMEngine's hook does, so that there is a whole one at any moment.
+    """Save checkpoints like MMEngine's hook, but so that a complete one exists at any moment.
 
     MMEngine deletes the old checkpoint, then writes the new one under its final name, then ``last_checkpoint``: a
-    training killed meanwhile has nothing to resume from. Here each file is written under a temporary name, flushed to
-    the disk and renamed, and old checkpoints, that of the best metric included, are deleted last. So the disk holds one
-    checkpoint more than ``max_keep_ckpts`` for a moment.
+    training killed in between has nothing to resume from. Here each file is written under a temporary name, flushed to
+    disk and renamed, and old checkpoints, including the best one, are deleted last. So the disk temporarily contains
+    one checkpoint more than ``max_keep_ckpts``.
 
-    The arguments are those of :class:`mmengine.hooks.CheckpointHook`. Other storage than local files is written by
-    its own backend, without temporary names.
+    The arguments are those of :class:`mmengine.hooks.CheckpointHook`. Storage other than local files uses its
+    own backend without temporary names.
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Find out where to write.
+        """Set up the output folder and the atomic backend.
 
         Args:
             runner (Runner): The running training.
@@ -57,11 +57,11 @@ class CheckpointHook(_CheckpointHook):
         self._remove([*outdated, self.file_backend.join_path(self.out_dir, INTERRUPTED)])
 
     def _keep(self, runner: Runner, step: int) -> List[str]:
-        """Note the checkpoint that is about to be written; return those that must go then."""
+        """Record the checkpoint about to be written; return those to delete afterwards."""
         if step not in self.keep_ckpt_ids:
             steps = [*self.keep_ckpt_ids, step]
-            # What is about to be deleted is still on the list in the new checkpoint: if the training is killed before
-            # it is deleted, MMEngine does so when the training is resumed.
+            # The new checkpoint still lists the outdated ones: if the training is killed before they are deleted,
+            # MMEngine deletes them after resuming.
             runner.message_hub.update_info('keep_ckpt_ids', steps)
             self.keep_ckpt_ids.append(step)
             names = [self.filename_tmpl.format(old) for old in steps[:-self.max_keep_ckpts]]
@@ -88,13 +88,13 @@ class CheckpointHook(_CheckpointHook):
     def _save_best_checkpoint(self, runner: Runner, metrics: Dict[str, float]) -> None:
         if not self.save_best:
             return
-        # The host deletes what it knows of before it writes; so it is told of nothing.
+        # MMEngine deletes the previous best checkpoint before writing, so hide it.
         single = len(self.key_indicators) == 1
         before = [self.best_ckpt_path] if single else list(self.best_ckpt_path_dict.values())
         names = self.key_indicators
         self._set_best(dict.fromkeys(names))
         super()._save_best_checkpoint(runner, metrics)
-        names = self.key_indicators  # 'auto' has become the name of a metric
+        names = self.key_indicators  # 'auto' has been replaced by a metric name
         after = [self.best_ckpt_path] if single else [self.best_ckpt_path_dict[name] for name in names]
         self._set_best({name: new or old for name, old, new in zip(names, before, after)})
         self._remove([old for old, new in zip(before, after) if old and new and old != new])

@@ -1,4 +1,4 @@
-"""What to do about checkpoints of another architecture."""
+"""Detect checkpoints of another architecture."""
 import logging
 from typing import Optional
 
@@ -20,14 +20,13 @@ from mmseam.utils.checkpoint_match import (
 class CheckpointMatchHook(Hook):
     """Compare a checkpoint with the model when MMEngine loads it.
 
-    MMEngine fills what fits, lists the names of the rest, and goes on. Before a test that hides a mistake: the result
-    would come from untrained layers. Before a training it may be meant: a detector starts from another one's backbone.
-    Of a checkpoint that hardly fits, though, nothing would be left. So a test asks for all tensors (``strict``), a
-    training for a tenth of them, and how much fits is one short note right before the first epoch, in the place of
-    MMEngine's lists.
+    MMEngine loads the matching tensors, logs the names of the rest, and continues. In a test this hides an error,
+    because the results come from untrained layers. In training it can be intended: a detector can start from the
+    backbone of another one, but not from a checkpoint that matches hardly anything. So a test requires all tensors
+    (``strict``) and a training a tenth of them. A short summary right before the first epoch replaces MMEngine's lists.
 
     Args:
-        strict (bool): Raise an error unless the checkpoint is one of this model. Defaults to False.
+        strict (bool): Raise an error unless all tensors match. Defaults to False.
         min_share (float): Raise an error if the checkpoint fills less than this share of the model's tensors.
             Defaults to 0.1.
     """
@@ -44,7 +43,7 @@ class CheckpointMatchHook(Hook):
 
         Args:
             runner (Runner): The runner.
-            checkpoint (dict): What was loaded; afterwards it holds the model's tensors.
+            checkpoint (dict): The loaded checkpoint; afterwards it contains the model's tensors.
 
         Raises:
             CheckpointMismatchError: The checkpoint fills too little of this model.
@@ -61,7 +60,7 @@ class CheckpointMatchHook(Hook):
             load_fitting_tensors(model, checkpoint)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Say how much fitted, once, after all that is logged before a training."""
+        """Log the match once, after the other messages before training."""
         if self._match is not None:
             level = logging.INFO if self._match.is_complete else logging.WARNING
             runner.logger.log(level, f'checkpoint: {self._match}')

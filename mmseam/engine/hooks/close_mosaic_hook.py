@@ -1,4 +1,4 @@
-"""Training without mosaic at the end."""
+"""Disable mosaic in the last epochs."""
 from mmdet.engine.hooks import PipelineSwitchHook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
@@ -10,10 +10,10 @@ from mmseam.registry import HOOKS
 class CloseMosaicHook(PipelineSwitchHook):
     """Switch to ``train_pipeline_stage2`` of the running config for the last epochs.
 
-    mmdet's :class:`PipelineSwitchHook` wants the epoch and the pipeline written into it, so that a child config that
-    changes either has to repeat both, and it changes nothing where the data set is inside a wrapper. This one asks the
-    runner, and replaces the pipeline of every data set inside ``RepeatDataset``, ``ConcatDataset``,
-    ``ClassBalancedDataset`` and ``MultiImageMixDataset``.
+    mmdet's :class:`PipelineSwitchHook` takes the epoch and the pipeline as arguments, so a child config that changes
+    either must repeat both, and it ignores datasets inside wrappers. This one reads both from the runner, and replaces
+    the pipeline of every dataset inside ``RepeatDataset``, ``ConcatDataset``, ``ClassBalancedDataset`` and
+    ``MultiImageMixDataset``.
 
     Args:
         num_last_epochs (int): Epochs at the end without mosaic, at most a third of the training. Defaults to 10.
@@ -31,7 +31,7 @@ class CloseMosaicHook(PipelineSwitchHook):
 
         Raises:
             KeyError: If the config has no ``train_pipeline_stage2``.
-            ValueError: The training counts iterations, whose workers are started before any hook can act.
+            ValueError: The training is iteration-based; its workers start before any hook runs.
         """
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
             raise ValueError(f'CloseMosaicHook counts epochs, which {type(runner.train_loop).__name__} does not: use '
@@ -44,7 +44,7 @@ class CloseMosaicHook(PipelineSwitchHook):
         self.switch_epoch = runner.max_epochs - min(self.num_last_epochs, runner.max_epochs // 3)
 
     def before_train_epoch(self, runner: Runner) -> None:
-        """Replace the pipelines when their epoch has come.
+        """Replace the pipelines at the switch epoch.
 
         Args:
             runner (Runner): The running training.
@@ -59,7 +59,7 @@ class CloseMosaicHook(PipelineSwitchHook):
         if not replaced:
             raise RuntimeError(f'CloseMosaicHook: {type(loader.dataset).__name__} has no pipeline that could be '
                                'replaced; leave the hook out of `custom_hooks`')
-        # Workers that persist hold copies of the data set; without an iterator the loader starts new ones.
+        # Persistent workers have copies of the dataset; without an iterator the loader starts new ones.
         loader._iterator = None
         self._has_switched = True
-        runner.logger.info(f'Mosaic is closed: {replaced} data set(s) use train_pipeline_stage2 from now on')
+        runner.logger.info(f'Mosaic is closed: {replaced} dataset(s) use train_pipeline_stage2 from now on')

@@ -1,4 +1,4 @@
-"""A look at the data before the first iteration."""
+"""Check the datasets before the first iteration."""
 import difflib
 from typing import Any, Iterator, List, Sequence
 
@@ -16,30 +16,30 @@ from mmseam.utils.config import ConfigError
 
 @HOOKS.register_module()
 class DataCheckHook(Hook):
-    """Say how much data there is, and stop where a training or a test would run on nothing.
+    """Log the size of each dataset, and raise an error if a training or a test would run without data.
 
-    MMDetection leaves out whatever does not fit, boxes of classes whose names it does not find to begin with, and then
-    trains on what is left, without a word where that is nothing. This hook compares the names of the classes with those
-    in COCO files, and counts images and boxes after all filters; one line per set is logged::
+    MMDetection silently skips everything that does not match, such as boxes of unknown class names, and trains on the
+    rest, even if nothing is left. This hook compares the class names with those in COCO files, and counts images and
+    boxes after all filters. It logs one line per dataset::
 
         train: 580 images, 3,143 boxes of 1 class
 
-    It reads annotations, no images.
+    It reads annotations only, not images.
     """
 
     priority = 'VERY_HIGH'
 
     def before_run(self, runner: Runner) -> None:
-        """Check the sets of the loops that are going to run.
+        """Check the datasets of the loops that will run.
 
         Args:
             runner (Runner): The runner.
 
         Raises:
-            ConfigError: A set holds no image or no box, or its classes are not those of its annotation file.
+            ConfigError: A dataset has no images or no boxes, or its classes differ from those of its annotation file.
         """
         for name in ('train', 'val', 'test'):
-            loop = getattr(runner, f'_{name}_loop')  # the property would build those that do not run
+            loop = getattr(runner, f'_{name}_loop')  # the property would build unused loops
             if isinstance(loop, BaseLoop):
                 metrics = getattr(getattr(loop, 'evaluator', None), 'metrics', [])
                 contents = check_dataset(name, loop.dataloader.dataset, metrics)
@@ -48,18 +48,18 @@ class DataCheckHook(Hook):
 
 
 def check_dataset(name: str, dataset: Any, metrics: Sequence = ()) -> DataContents:
-    """Check that there is something to train on or to evaluate.
+    """Check that a dataset contains data to train on or to evaluate.
 
     Args:
         name (str): 'train', 'val' or 'test'.
-        dataset (Any): The built data set.
+        dataset (Any): The built dataset.
         metrics (Sequence): Metrics of the evaluator. Defaults to none.
 
     Returns:
-        DataContents: What the set holds; None where it does not tell.
+        DataContents: Contents of the dataset; None if unknown.
 
     Raises:
-        ConfigError: It holds nothing, or its classes are not those of its annotation file.
+        ConfigError: It is empty, or its classes differ from those of its annotation file.
     """
     parts = list(innermost_datasets(dataset))
     for part in parts:
@@ -78,7 +78,7 @@ def check_dataset(name: str, dataset: Any, metrics: Sequence = ()) -> DataConten
 
 
 def _needs_boxes(name: str, metrics: Sequence) -> bool:
-    """Whether the set is trained on or evaluated; results can be written without annotations."""
+    """Return whether the dataset is trained on or evaluated; results can be written without annotations."""
     only_written = [getattr(metric, 'format_only', isinstance(metric, DumpResults)) for metric in metrics]
     return name == 'train' or not only_written or not all(only_written)
 
@@ -92,7 +92,7 @@ def _files(parts: List[Any]) -> str:
 
 
 def _check_classes(dataset: Any) -> Iterator[str]:
-    """What is wrong with the names of the classes, where the data set finds them in a COCO file by name."""
+    """Yield problems of the class names, for datasets that look them up by name in a COCO file."""
     if getattr(type(dataset), 'load_data_list', None) is not CocoDataset.load_data_list:
         return
     classes, categories = dataset.metainfo['classes'], read_categories(dataset.ann_file)
@@ -108,7 +108,7 @@ def _check_classes(dataset: Any) -> Iterator[str]:
 
 
 def _named(unknown: List[str], known: List[str]) -> str:
-    """The names, with the nearest in the file, or some of those in the file."""
+    """Format unknown names with the closest known ones, or else with some known ones."""
     near = {name: difflib.get_close_matches(str(name), known, n=1) for name in unknown[:3]}
     words = [f'{name!r}' + (f' (did you mean {near[name][0]!r}?)' if near[name] else '') for name in near]
     more = f' and {len(unknown) - 3} more' if len(unknown) > 3 else ''

@@ -1,4 +1,4 @@
-"""Moving average of the weights by optimizer steps."""
+"""Update EMA per optimizer step."""
 from typing import Any
 
 from mmengine.hooks import EMAHook as _EMAHook
@@ -9,14 +9,14 @@ from mmseam.registry import HOOKS
 
 @HOOKS.register_module()
 class EMAHook(_EMAHook):
-    """Update the average after each optimizer step; the parent does after each iteration.
+    """EMA hook that updates after each optimizer step instead of each iteration.
 
-    The two differ where gradients are accumulated: the average must not take the same weights several times. The
+    The two differ if gradients are accumulated: EMA must not count the same weights several times. The
     arguments are those of :class:`mmengine.hooks.EMAHook`.
     """
 
     def before_train(self, runner: Runner) -> None:
-        """Watch the optimizer.
+        """Register a hook that records optimizer steps.
 
         Args:
             runner (Runner): The running training.
@@ -31,7 +31,7 @@ class EMAHook(_EMAHook):
         Args:
             runner (Runner): The running training.
             *args: The arguments of the parent.
-            **kwargs: The same by keyword.
+            **kwargs: The keyword arguments of the parent.
         """
         if self._stepped:
             super().after_train_iter(runner, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""What a training has reached so far, as a table and a picture."""
+"""Write the learning curve as a table and a plot."""
 import csv
 from pathlib import Path
 from typing import Dict, List, Optional
@@ -15,13 +15,13 @@ from mmseam.utils.atomic_write import atomic_write
 
 @HOOKS.register_module()
 class LearningCurveHook(Hook):
-    """Keep ``learning_curve.csv`` and ``learning_curve.png`` in the work folder up to date.
+    """Update ``learning_curve.csv`` and ``learning_curve.png`` in the work folder.
 
-    One row per epoch: epoch, learning rate, mean losses of the epoch and, where a validation followed, its metrics. A
-    resumed training goes on with the rows that its checkpoint has seen.
+    One row per epoch: epoch, learning rate, mean losses of the epoch and the metrics of the validation, if any. A
+    resumed training continues with the rows up to its checkpoint.
     """
 
-    # After the checkpoint hook, so that a failing disk costs no checkpoint; after EMA and logger as well.
+    # After the checkpoint hook, so that a disk error loses no checkpoint; after EMA and logger as well.
     priority = 'VERY_LOW'
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class LearningCurveHook(Hook):
 
     @master_only
     def before_train(self, runner: Runner) -> None:
-        """Take over the rows of a resumed training."""
+        """Load the rows of a resumed training."""
         table = Path(runner.work_dir, 'learning_curve.csv')
         if runner.epoch > 0 and table.exists():
             with table.open(newline='', encoding='utf-8') as file:
@@ -49,7 +49,7 @@ class LearningCurveHook(Hook):
 
     @master_only
     def after_val_epoch(self, runner: Runner, metrics: Optional[Dict[str, float]] = None) -> None:
-        """Add the metrics to the last row and redraw the picture."""
+        """Add the metrics to the last row and redraw the plot."""
         if not self.rows or not metrics:
             return
         self.rows[-1].update({k: float(v) for k, v in metrics.items() if isinstance(v, (int, float))})
@@ -75,7 +75,7 @@ def draw_learning_curve(rows: List[Dict[str, float]], path: Path) -> None:
     names = list(dict.fromkeys(name for row in rows for name in row))
     panels = {'loss': [name for name in names if name.startswith('loss')]}
     for name in main_metrics(names):
-        panels.setdefault(name.split('/')[0], []).append(name)  # one panel a metric class: their units differ
+        panels.setdefault(name.split('/')[0], []).append(name)  # one panel per metric class, because their units differ
     figure = Figure(figsize=(5.5 * len(panels), 4), layout='constrained')
     FigureCanvasAgg(figure)
     for axes, (label, shown) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
@@ -92,5 +92,5 @@ def draw_learning_curve(rows: List[Dict[str, float]], path: Path) -> None:
 
 
 def main_metrics(names: List[str]) -> List[str]:
-    """Metrics worth a curve: all but the variants of COCO's AP by object size."""
+    """Return the metrics to plot: all except COCO's AP by object size."""
     return [name for name in names if '/' in name and not name.endswith(('_s', '_m', '_l', '_mAP_copypaste'))]

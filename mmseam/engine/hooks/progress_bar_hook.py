@@ -1,4 +1,4 @@
-"""One line that says how far a training is."""
+"""Show a progress bar."""
 import sys
 from typing import Optional
 
@@ -18,7 +18,7 @@ class ProgressBarHook(Hook):
         self.bar = None
 
     def before_train(self, runner: Runner) -> None:
-        """Open the line."""
+        """Open the progress bar."""
         if not is_main_process():
             return
         self.bar = tqdm(
@@ -26,7 +26,7 @@ class ProgressBarHook(Hook):
             initial=runner.iter,
             unit='it',
             desc=f'epoch {runner.epoch + 1}/{runner.max_epochs}',
-            mininterval=0.5 if sys.stderr.isatty() else 15,  # few lines where they are kept
+            mininterval=0.5 if sys.stderr.isatty() else 15,  # fewer lines in log files
             dynamic_ncols=True)
 
     def before_train_epoch(self, runner: Runner) -> None:
@@ -41,6 +41,6 @@ class ProgressBarHook(Hook):
             self.bar.update()
 
     def after_train(self, runner: Runner) -> None:
-        """Close the line."""
+        """Close the progress bar."""
         if self.bar is not None:
             self.bar.close()

@@ -1,4 +1,4 @@
-"""Testing in the form for inference."""
+"""Test a model in its fused form."""
 import copy
 
 from mmengine.model import is_model_wrapper
@@ -11,16 +11,16 @@ from mmseam.registry import HOOKS
 
 @HOOKS.register_module()
 class SwitchToDeployHook(_SwitchToDeployHook):
-    """Test a copy of the model in its form for inference, all of it and not only RepVGG blocks as the host's.
+    """Test a copy of the model in its fused form; MMYOLO's hook fuses RepVGG blocks only.
 
-    A copy, since ``EMAHook`` swaps the weights of the trained form with their average before a test and back after it.
-    The runner keeps the copy.
+    A copy is needed because ``EMAHook`` swaps the weights with their average before a test and back after it. The
+    runner keeps the copy.
     """
 
-    # Behind the moving average, whose weights are to be tested.
+    # After EMA, whose weights are tested.
     priority = 'LOW'
 
     def before_test_epoch(self, runner: Runner) -> None:
-        """Put the copy into the model's place."""
+        """Replace the model with the fused copy."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         runner.model = switch_to_deploy(copy.deepcopy(model))

@@ -1,4 +1,4 @@
-"""YOLO's schedule of learning rate, momentum and accumulation."""
+"""Schedule learning rate, momentum and gradient accumulation like YOLO."""
 import math
 from typing import Optional
 
@@ -20,8 +20,8 @@ class YOLOParamSchedulerHook(YOLOv5ParamSchedulerHook):
 
     In each iteration it sets
 
-    - the learning rate of the *current* epoch (the parent's is that of the epoch before), during the warm-up the
-      fraction of it that is due: from 0, that of biases from ``warmup_bias_lr``;
+    - the learning rate of the *current* epoch (the parent uses the previous epoch), warmed up linearly from 0, for
+      biases from ``warmup_bias_lr``;
     - the momentum, during the warm-up from ``warmup_momentum`` up to the optimizer's;
     - the number of batches per optimizer step, during the warm-up from 1 up to ``nominal_batch_size`` over the images
       of an iteration on all processes.
@@ -29,7 +29,7 @@ class YOLOParamSchedulerHook(YOLOv5ParamSchedulerHook):
     The gradient that reaches the optimizer is a sum over images that is clipped to a fixed norm, and the clipping is
     active in practically every step. So the length of a step does not depend on the number of images in it, and what
     counts is the number of steps per epoch. Accumulation keeps that number the same for all batches up to the nominal
-    one, so that one learning rate serves them all. The weight decay is scaled by the images per step over
+    one, so one learning rate fits all of them. The weight decay is scaled by the images per step over
     ``nominal_batch_size``. Above the nominal batch size there are fewer steps, and the rate stays, as in Ultralytics,
     unless ``auto_scale_lr`` raises it.
 
@@ -39,7 +39,7 @@ class YOLOParamSchedulerHook(YOLOv5ParamSchedulerHook):
         warmup_epochs (int | float): Length of the warm-up. 0 means none. Defaults to 3.
         warmup_bias_lr (float): First learning rate of biases. Defaults to 0.1.
         warmup_momentum (float): First momentum. Defaults to 0.8.
-        warmup_mim_iter (int): The least number of iterations of a warm-up; the name is the parent's. Defaults to 100.
+        warmup_mim_iter (int): Minimum number of warm-up iterations; the name is the parent's. Defaults to 100.
         nominal_batch_size (int): Images per optimizer step that smaller batches are accumulated to. Defaults to 64.
         auto_optimizer (bool): Whether trainings of at most 10,000 optimizer steps use AdamW instead of the config's
             optimizer, see :func:`mmseam.engine.optimizers.automatic_optimizer`. Biases then warm up from 0.
@@ -68,10 +68,10 @@ class YOLOParamSchedulerHook(YOLOv5ParamSchedulerHook):
         self.auto_optimizer = auto_optimizer
 
     def before_run(self, runner: Runner) -> None:
-        """Fit the optimizer to the batch size and the length of the training.
+        """Adapt the optimizer to the batch size and the length of the training.
 
         Args:
-            runner (Runner): The runner, about to load its checkpoint.
+            runner (Runner): The runner, before it loads its checkpoint.
         """
         if not isinstance(runner.optim_wrapper, OptimWrapper):  # a test
             return
@@ -90,7 +90,7 @@ class YOLOParamSchedulerHook(YOLOv5ParamSchedulerHook):
             automatic_optimizer(runner.optim_wrapper, steps, self._num_classes(runner))
 
     def before_train(self, runner: Runner) -> None:
-        """Span the schedule over the training.
+        """Set up the schedule for the length of the training.
 
         Args:
             runner (Runner): The running training.
@@ -120,7 +120,7 @@ class YOLOParamSchedulerHook(YOLOv5ParamSchedulerHook):
             runner.optim_wrapper.accumulative_counts = max(round(batches), 1)
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Nothing: each iteration sets the rate of its epoch.
+        """Do nothing; each iteration sets the rate of its epoch.
 
         Args:
             runner (Runner): The running training.
@@ -140,8 +140,8 @@ class YOLOParamSchedulerHook(YOLOv5ParamSchedulerHook):
                              f'{self.batch_size // runner.world_size} images. Leave the former out of the config')
 
     def _correct_scaled_lr(self, runner: Runner) -> None:
-        # MMEngine has scaled by batch size over base batch size. Below the base there is nothing to scale, see above;
-        # beyond it there are fewer steps, and biases must warm up from a rate that is higher as well.
+        # MMEngine has scaled by batch size / base batch size. Below the base no scaling is needed, see above; above it
+        # there are fewer steps, and the warm-up of biases must start from a higher rate too.
         scaling = runner.auto_scale_lr or {}
         if not scaling.get('enable'):
             return

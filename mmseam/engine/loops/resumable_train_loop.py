@@ -1,4 +1,4 @@
-"""Training that can be stopped and resumed at any iteration."""
+"""Training loop that can be stopped and resumed at any iteration."""
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Dict, Iterator, List, Optional
@@ -16,24 +16,23 @@ from mmseam.utils.interruption import Interrupted, StopRequest, stop_request
 
 from .seeding import init_worker, seed_generators
 
-# In distributed training, iterations from one question whether any process is to stop to the next
+# Interval in iterations at which distributed processes synchronize stop requests
 _ITERATIONS_PER_AGREEMENT = 10
 _REPEAT_SECONDS = 2.0
 
 
 @LOOPS.register_module()
 class ResumableTrainLoop(EpochBasedTrainLoop):
-    """MMEngine's training by epochs, made to be stopped and resumed.
+    """Epoch-based training loop that can be stopped and resumed.
 
-    - **Exact.** Random numbers depend on seed, epoch, process and worker alone: generators are seeded at the start of
-      each epoch. After an epoch with a checkpoint, workers are started anew and transforms forget the images that they
-      keep, as it happens when the training is resumed from that checkpoint. So a resumed training equals an undisturbed
-      one to the last bit where the computation itself is deterministic.
-    - **Signals.** On SIGINT or SIGTERM the running step is finished and :class:`mmseam.CheckpointHook` saves
-      ``interrupted.pth``. It resumes behind that step, with the images of the epoch that have not been seen; only the
-      random numbers of their augmentation are others. In distributed training up to nine more steps are done until all
-      processes agree.
-    - **Validation.** If the training was killed in a validation, it is repeated when the training is resumed.
+    - **Exact.** Random numbers depend on seed, epoch, process and worker only: generators are seeded at the start of
+      each epoch. After an epoch with a checkpoint, workers are restarted and transforms drop their cached images,
+      as happens when the training is resumed from that checkpoint. So a resumed training is bit-identical to an
+      uninterrupted one if the computation is deterministic.
+    - **Signals.** On SIGINT or SIGTERM the current step is finished and :class:`mmseam.CheckpointHook` saves
+      ``interrupted.pth``. Training resumes after that step with the remaining images of the epoch; only the random
+      numbers of their augmentation differ. Distributed training runs up to nine more steps until all processes agree.
+    - **Validation.** A validation during which the training was killed is repeated after resuming.
 
     The arguments are those of :class:`mmengine.runner.EpochBasedTrainLoop`.
     """
@@ -41,10 +40,10 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self._configured_init = self.dataloader.worker_init_fn
-        self._is_saved = True  # Whether the last epoch's end is
+        self._is_saved = True  # Whether the end of the last epoch is saved
 
     def run(self) -> torch.nn.Module:
-        """Train to the last epoch, or until a signal.
+        """Train until the last epoch or a signal.
 
         Returns:
             nn.Module: The trained model.
@@ -69,7 +68,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         return self.runner.model
 
     def run_epoch(self) -> None:
-        """Train an epoch, or what is left of it.
+        """Train an epoch, or the rest of an interrupted one.
 
         Raises:
             Interrupted: A signal has stopped the training.
@@ -105,7 +104,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
             self._stop()
 
     def _stop(self, num_batches: int = 0) -> None:
-        """Save what is not saved, and end the training."""
+        """Save the training if needed, and end it."""
         runner = self.runner
         hooks = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]
         if num_batches:
@@ -119,7 +118,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
             f'{self._iter}; ' + (f'--resume goes on from {last}' if last else 'nothing was saved'))
 
     def _is_stop_agreed(self, iteration: int = 0) -> bool:
-        """Whether to stop, which all processes of a distributed training decide together, every ten iterations."""
+        """Return whether to stop; distributed processes synchronize every ten iterations."""
         if not is_distributed():
             return self._request.number is not None
         if iteration % _ITERATIONS_PER_AGREEMENT:
@@ -130,13 +129,13 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         return self._request.number is not None
 
     def _take_back_weights(self) -> None:
-        """Undo the exchange with the moving average, which lasts as long as a validation."""
+        """Swap the weights back with EMA, which swaps them for the validation."""
         for hook in self.runner.hooks:
             if isinstance(hook, EMAHook):
                 hook.after_val_epoch(self.runner)
 
     def _restore_sampler(self) -> None:
-        """Give the sampler the order of the resumed training: it was built before the seed was known."""
+        """Restore the sampler's seed; the sampler was built before the checkpoint was loaded."""
         sampler, hub = self.dataloader.sampler, self.runner.message_hub
         if not hasattr(sampler, 'seed'):
             return
@@ -145,7 +144,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         hub.update_info('sampler_seed', int(sampler.seed))
 
     def _take_first_batch(self) -> int:
-        """Number of batches of this epoch that an interrupted training has seen."""
+        """Return the number of batches of this epoch that an interrupted training has processed."""
         num_seen, num_batches = self.runner.message_hub.get_info('batches_of_epoch', [0, 0])
         self.runner.message_hub.update_info('batches_of_epoch', [0, 0])
         if not num_seen:
@@ -167,7 +166,7 @@ class _ValidationStopped(Exception):  # noqa: N818
 
 
 class _ValidationHook(Hook):
-    """Notes which epoch is validated, and ends a validation behind an image when a signal has come."""
+    """Records validated epochs, and stops a validation after the current iteration on a signal."""
 
     def __init__(self, request: StopRequest) -> None:
         self._request = request
@@ -183,7 +182,7 @@ class _ValidationHook(Hook):
 
 
 class _Rest:
-    """The samples of a sampler behind the first ones."""
+    """Sampler without the first samples."""
 
     def __init__(self, sampler: Any, first: int) -> None:
         self._sampler = sampler
@@ -199,7 +198,7 @@ class _Rest:
 
 @contextmanager
 def _skipped_batches(dataloader: DataLoader, number: int) -> Iterator[None]:
-    """Let a data loader leave out the first batches without loading them."""
+    """Make a data loader skip the first batches without loading them."""
     if not number:
         yield
         return
@@ -213,7 +212,7 @@ def _skipped_batches(dataloader: DataLoader, number: int) -> Iterator[None]:
 
 
 def _forget(dataloader: DataLoader) -> None:
-    """Drop what the past has left in workers and transforms."""
+    """Drop the state of workers and transforms."""
     dataloader._iterator = None  # the workers end
     for dataset in innermost_datasets(dataloader.dataset):
         _clear_caches(getattr(dataset, 'pipeline', None))

@@ -1,4 +1,4 @@
-"""Random numbers that depend on nothing but seed, epoch and process."""
+"""Seed random numbers by seed, epoch and process."""
 import random
 import signal
 from typing import Callable, Optional, Tuple
@@ -11,7 +11,7 @@ def seed_generators(*key: int) -> None:
     """Seed the generators of Python, NumPy and PyTorch (all devices).
 
     Args:
-        *key (int): Non-negative numbers; each tuple of them makes a stream of its own.
+        *key (int): Non-negative numbers; each tuple gives a separate stream.
     """
     seeds = np.random.SeedSequence(key).generate_state(3)
     random.seed(int(seeds[0]))
@@ -20,15 +20,15 @@ def seed_generators(*key: int) -> None:
 
 
 def init_worker(worker_id: int, parent: Optional[Callable[[int], None]] = None, key: Tuple[int, ...] = ()) -> None:
-    """Prepare a worker of a data loader.
+    """Initialize a data loader worker.
 
-    Signals are left to the main process: a terminal and Slurm send them to all processes, and a worker that dies of
-    one would take the main process along before it can save.
+    Workers ignore signals: terminals and Slurm send them to all processes, and a killed worker would end the main
+    process before it can save.
 
     Args:
         worker_id (int): Number of the worker.
-        parent (Callable, optional): Function that prepares it otherwise. Defaults to None.
-        key (Tuple[int]): With the number of the worker it makes the seed; without it, ``parent`` or PyTorch seeds.
+        parent (Callable, optional): Another initialization function to call. Defaults to None.
+        key (Tuple[int]): Combined with the worker number as the seed; if empty, ``parent`` or PyTorch seeds.
             Defaults to ().
     """
     for number in (signal.SIGINT, signal.SIGTERM):

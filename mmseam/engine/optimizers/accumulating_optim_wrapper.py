@@ -1,8 +1,8 @@
-"""Gradients summed over several batches, the number of which may change during the training.
+"""Sum gradients over a variable number of batches.
 
-MMEngine's wrappers accumulate as well, but fixed to a number that divides the iterations, and they average: each loss
-is divided by that number. YOLO's losses are sums over the images of all processes, so the gradient of a batch of 64 is
-the sum of the gradients of four batches of 16, and only a sum is clipped like the gradient of the whole batch.
+MMEngine's wrappers also accumulate, but over a fixed number of batches, and they average: each loss is divided by that
+number. YOLO's losses are sums over the images of all processes, so the gradient of a batch of 64 is
+the sum of the gradients of four batches of 16, and only a sum is clipped like the gradient of the complete batch.
 """
 from typing import List
 
@@ -54,11 +54,11 @@ class _Accumulation:
         self._pending += 1
 
     def should_update(self) -> bool:
-        """Whether enough batches have been summed."""
+        """Return whether enough batches have been summed."""
         return self._pending >= self._accumulative_counts
 
     def should_sync(self) -> bool:
-        """Whether processes share their gradients in this iteration: always."""
+        """Return True: processes share their gradients in each iteration."""
         return True
 
     def step(self, **kwargs) -> None:
@@ -71,7 +71,7 @@ class _Accumulation:
         self._pending = 0
 
     def state_dict(self) -> dict:
-        """The optimizer's state and the gradients that wait for a step."""
+        """Return the optimizer's state and the pending gradients."""
         state = super().state_dict()
         if self._pending:
             state['accumulation'] = dict(
@@ -79,7 +79,7 @@ class _Accumulation:
         return state
 
     def load_state_dict(self, state_dict: dict) -> None:
-        """Restore the optimizer's state and the gradients that wait for a step.
+        """Restore the optimizer's state and the pending gradients.
 
         Args:
             state_dict (dict): What :meth:`state_dict` of this or another wrapper returned.
@@ -96,7 +96,7 @@ class _Accumulation:
 
 @OPTIM_WRAPPERS.register_module()
 class AccumulatingOptimWrapper(_Accumulation, OptimWrapper):
-    """Sum gradients over batches, as many as :class:`mmseam.engine.YOLOParamSchedulerHook` says.
+    """Sum gradients over batches; :class:`mmseam.engine.YOLOParamSchedulerHook` sets their number.
 
     Args:
         optimizer (Optimizer): The optimizer.
@@ -107,11 +107,11 @@ class AccumulatingOptimWrapper(_Accumulation, OptimWrapper):
 
 @OPTIM_WRAPPERS.register_module()
 class AccumulatingAmpOptimWrapper(_Accumulation, AmpOptimWrapper):
-    """The same in mixed precision; the further arguments are those of :class:`mmengine.optim.AmpOptimWrapper`."""
+    """Mixed-precision version; also takes the arguments of :class:`mmengine.optim.AmpOptimWrapper`."""
 
 
 def is_accumulating(optim_wrapper: OptimWrapper) -> bool:
-    """Whether the number of batches per step of this wrapper can be changed during a training.
+    """Return whether the number of batches per step can be changed during training.
 
     Args:
         optim_wrapper (OptimWrapper): The optimizer wrapper of a runner.

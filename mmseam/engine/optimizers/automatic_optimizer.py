@@ -1,4 +1,4 @@
-"""AdamW for short trainings."""
+"""Select AdamW for short trainings."""
 from typing import Optional
 
 import torch
@@ -9,10 +9,10 @@ SHORT_TRAINING = 10000  # Optimizer steps up to which Ultralytics' `optimizer=au
 
 
 def automatic_optimizer(optim_wrapper: OptimWrapper, num_steps: int, num_classes: int) -> Optional[torch.optim.AdamW]:
-    """Swap the optimizer for AdamW if the training is short.
+    """Replace the optimizer by AdamW if the training is short.
 
-    It is the choice of Ultralytics' ``optimizer=auto``: up to 10,000 steps AdamW with a learning rate that falls with
-    the number of classes, above that the SGD of the config. Groups and their weight decay stay.
+    Follows Ultralytics' ``optimizer=auto``: AdamW for up to 10,000 steps, with a learning rate that decreases with the
+    number of classes, otherwise the SGD of the config. Parameter groups and their weight decay are kept.
 
     Args:
         optim_wrapper (OptimWrapper): The wrapper, changed in place.

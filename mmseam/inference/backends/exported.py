@@ -95,7 +95,7 @@ class ExportedBackend(Backend):
         """Detect objects.
 
         Args:
-            images (np.ndarray): As for a call.
+            images (np.ndarray): See :meth:`__call__`.
             test_cfg (Mapping[str, Any], optional): MMYOLO's post-processing settings (``score_thr``, ``nms``,
                 ``nms_pre``, ``max_per_img``, ``multi_label``). Defaults to None: those in the file.
 
@@ -125,10 +125,10 @@ class ExportedBackend(Backend):
         Args:
             boxes (np.ndarray): (B, N, 4).
             scores (np.ndarray): (B, N, num_classes).
-            test_cfg (Mapping[str, Any], optional): As for :meth:`detect`.
+            test_cfg (Mapping[str, Any], optional): See :meth:`detect`.
 
         Returns:
-            list[np.ndarray]: As for :meth:`detect`.
+            list[np.ndarray]: See :meth:`detect`.
         """
         test_cfg = self.metadata.test_cfg if test_cfg is None else test_cfg
         # Passes a few hundred of many thousand rows to PyTorch, whose threads would compete with the library's.

@@ -1,4 +1,4 @@
-"""PyTorch, from a config and a checkpoint."""
+"""Run a config and a checkpoint with PyTorch."""
 from pathlib import Path
 from typing import Any, List, Optional, Union
 
@@ -28,17 +28,17 @@ _NOT_FOR_PIXELS = (LoadImageFromFile, LoadAnnotations, PackDetInputs)
 
 
 class PyTorchBackend(Backend):
-    """A detector of mmseam, mmyolo or mmdet in its fused form for inference.
+    """Backend of a detector of mmseam, mmyolo or mmdet in its fused form.
 
     Args:
-        cfg (Config): Its full config.
-        checkpoint (str or Path): File or address of the weights.
-        device (str, optional): ``'cpu'``, ``'cuda:0'``, …; the best one there is if None. Defaults to None.
+        cfg (Config): The complete config.
+        checkpoint (str or Path): File or URL of the weights.
+        device (str, optional): ``'cpu'``, ``'cuda:0'``, …. Defaults to None: the best available.
         rect (bool): See :class:`ImagePreprocessor`. Defaults to True.
 
     Raises:
-        CheckpointMismatchError: The checkpoint is not one of the config's model.
-        ConfigError: The config prepares images in a way that can not be followed here.
+        CheckpointMismatchError: The checkpoint does not match the config.
+        ConfigError: The preprocessing in the config is not supported.
     """
 
     def __init__(self, cfg: Config, checkpoint: Union[str, Path], device: Optional[str] = None,
@@ -52,13 +52,13 @@ class PyTorchBackend(Backend):
             _image_transforms(cfg), _normalization(self.model.data_preprocessor), max(strides), rect)
         _try_out(preprocessor, cfg)
         super().__init__(classes, next(self.model.parameters()).device, preprocessor)
-        # YOLO11's layers keep no state between calls, so that threads may share them; those of others may keep some.
+        # YOLO11's layers keep no state between calls, so threads can share them; those of other heads may not.
         if self.device.type == 'cpu' and isinstance(getattr(self.model, 'bbox_head', None), YOLO11Head):
             self.cores = torch.get_num_threads()
 
     @torch.inference_mode()
     def forward(self, batch: ImageBatch) -> Any:
-        """Run the network; of detectors that cannot be split there, the post-processing too."""
+        """Run the network, and post-processing too for detectors that cannot be split there."""
         inputs = torch.from_numpy(batch.inputs).to(self.device)
         if self._splits:
             return self.model.bbox_head(self.model.extract_feat(inputs))
@@ -70,14 +70,14 @@ class PyTorchBackend(Backend):
         if not self._splits:
             return [_detections(sample.pred_instances, score_thr) for sample in outputs]
         head = self.model.bbox_head
-        # NMS lets a box of low score change no other, so dropping it before gives the same result.
+        # A box of low score cannot suppress others, so dropping it before NMS gives the same result.
         cfg = ConfigDict(head.test_cfg, score_thr=score_thr)
         found = head.predict_by_feat(*outputs, batch_img_metas=batch.metas, cfg=cfg, rescale=True)
         return [_detections(instances, score_thr) for instances in found]
 
 
 def _is_dense_detector(model: nn.Module) -> bool:
-    """Whether the post-processing follows the network in a call of its own, as MMDetection's dense heads have it."""
+    """Return whether post-processing is a separate call, as in MMDetection's dense heads."""
     head = getattr(model, 'bbox_head', None)
     return (isinstance(model, SingleStageDetector) and type(model).predict is SingleStageDetector.predict
             and isinstance(head, BaseDenseHead) and type(head).predict is BaseDenseHead.predict)
@@ -102,7 +102,7 @@ def _to_float32(sample: dict) -> dict:
 
 
 def _try_out(preprocessor: ImagePreprocessor, cfg: Config) -> None:
-    """Find steps of the test pipeline that need more than an image, on a black one."""
+    """Run the test pipeline on a black image to detect steps that need more than an image."""
     try:
         preprocessor([np.zeros((96, 128, 3), np.uint8)])
     except Exception as error:
