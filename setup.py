@@ -15,19 +15,19 @@ MIM_RESOURCES = ('configs', 'tools', 'model-index.yml')
 
 
 def read_version() -> str:
-    """Version without importing the package."""
+    """Read the version without importing the package."""
     text = (ROOT / 'mmseam' / 'version.py').read_text(encoding='utf-8')
     return re.search(r"__version__ = '([^']+)'", text).group(1)
 
 
 def read_requirements(name: str) -> list:
-    """Requirements of a file, without comments."""
+    """Read the requirements from a file, without comments."""
     lines = (line.split('#')[0].strip() for line in (ROOT / name).read_text(encoding='utf-8').splitlines())
     return [line for line in lines if line]
 
 
-def renew_folder(folder: Path) -> None:
-    """Empty the folder; links in it are removed, not followed."""
+def empty_folder(folder: Path) -> None:
+    """Empty a folder; links in it are removed, not followed."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
 
@@ -40,7 +40,7 @@ class BuildWithMim(build_py):
         if self.editable_mode:
             return
         folder = Path(self.build_lib, 'mmseam', '.mim')
-        renew_folder(folder)
+        empty_folder(folder)
         for name in MIM_RESOURCES:
             if (ROOT / name).is_dir():
                 shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns('__pycache__'))
@@ -49,11 +49,11 @@ class BuildWithMim(build_py):
 
 
 class EditableWithMim(editable_wheel):
-    """Link the resources into the source tree, and tell MIM where that is."""
+    """Link the resources into the source tree and record its path for MIM."""
 
     def run(self) -> None:
         folder = ROOT / 'mmseam' / '.mim'
-        renew_folder(folder)
+        empty_folder(folder)
         for name in MIM_RESOURCES:
             (folder / name).symlink_to(Path('..', '..', name))
         super().run()

@@ -16,7 +16,7 @@ augmentation = dict(
     n=(0.0, 0.1, 0.5), s=(0.05, 0.15, 0.9), m=(0.15, 0.4, 0.9), l=(0.15, 0.5, 0.9), x=(0.2, 0.6, 0.9))
 
 # =======================Unmodified in most cases==================
-# Polygons serve copy-paste, and keep boxes tight through the affine; objects without one keep their annotated box
+# Polygons are used by copy-paste, and keep boxes tight through the affine; objects without one keep their annotated box
 pre_transform = [
     dict(type='mmseam.LoadIntactImage'),
     dict(type='mmseam.LoadPolygonsOrBoxes')
@@ -84,7 +84,7 @@ train_dataloader = dict(
         pipeline=train_pipelines['n']))
 
 # Squares, and area interpolation where images shrink, see the measurements in docs/training.md. With
-# `use_mini_pad=True`, LetterResize pads to whole strides only: .4 COCO AP more, but other figures than the recorded ones
+# `use_mini_pad=True`, LetterResize pads to stride multiples only: .4 COCO AP more, but not the recorded results
 test_pipeline = [
     # mmseam.LoadIntactImage under the host's name, for which mmdet's DetInferencer looks
     dict(type='LoadImageFromFile', _scope_='mmseam'),

@@ -1,5 +1,5 @@
 # ========================Frequently modified parameters======================
-data_root = 'data/WIDERFace/'  # holds WIDER_train/, WIDER_val/ and wider_face_split/, as downloaded
+data_root = 'data/WIDERFace/'  # with WIDER_train/, WIDER_val/ and wider_face_split/, as downloaded
 train_ann_file = 'wider_face_split/wider_face_train_bbx_gt.txt'
 train_data_prefix = 'WIDER_train/images/'
 val_ann_file = 'wider_face_split/wider_face_val_bbx_gt.txt'
@@ -19,15 +19,15 @@ min_face_size = 8
 # A wide range of scales: half the faces of WIDER are under 16 pixels, and mosaic halves them once more
 affine_scale = 0.5
 # What follows is for WIDER's tiny faces; configs of other data inherit from the COCO ones, whose settings are YOLO11's.
-# What the crop leaves of a face must still be a target that can be learned
+# Minimum part of a face that must remain after the crop
 min_bbox_size = 4
 # Merged into the model by every WIDER FACE config
 one_class_model = dict(
     bbox_head=dict(head_module=dict(num_classes=1)),
-    # Five points a face instead of ten: a face of 8 pixels covers hardly one, and ten would reach into its
+    # Five points per face instead of ten: a face of 8 pixels covers hardly one, and ten would reach into its
     # neighbors (worth .8 AP on the hard subset elsewhere)
     train_cfg=dict(assigner=dict(num_classes=1, topk=5)),
-    # The protocol of WIDER FACE rewards long lists: up to 709 faces an image
+    # The protocol of WIDER FACE rewards long lists: up to 709 faces per image
     test_cfg=dict(
         multi_label=False, score_thr=0.01, nms=dict(type='nms', iou_threshold=0.5), max_per_img=1000))
 
@@ -53,8 +53,8 @@ affine = dict(
     max_aspect_ratio=10,
     min_bbox_size=min_bbox_size)
 # Three of the four images are drawn from 40 that the worker process keeps of those it loaded recently (about 100 MB),
-# not from the whole data set: a batch is a little less mixed. Every image still appears four times an epoch on average.
-# `use_cached=False` draws from the whole set, and decodes four images per sample
+# not from the complete dataset: a batch is less mixed. Each image still appears four times an epoch on average.
+# `use_cached=False` draws from the complete dataset and decodes four images per sample
 mosaic_affine = dict(
     type='mmseam.MosaicAffine', img_scale=img_scale, pad_val=114.0, pre_transform=pre_transform, use_cached=True)
 train_pipeline = [*pre_transform, dict(**mosaic_affine, **affine), *last_transform]
@@ -107,7 +107,7 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 
 # The official protocol, first and so the one that chooses the best checkpoint; COCO's metric over the faces that are
-# not marked invalid. Both take the annotations from the data set where `gt_dir` is None.
+# not marked invalid. Both use the annotations of the dataset if `gt_dir` is None.
 val_evaluator = [
     dict(type='mmseam.WIDERFaceMetric', gt_dir=gt_dir),
     dict(type='mmseam.CocoMetric', proposal_nums=(100, 300, 1000), metric='bbox')
@@ -115,8 +115,8 @@ val_evaluator = [
 test_evaluator = val_evaluator
 
 # ========================Other ways to test==================
-# The images as they are, padded to whole strides (none has a side of 8192 pixels, so nothing is scaled). A child config
-# of any size takes it by `test_dataloader = dict(dataset=dict(pipeline=_base_.original_size_pipeline))`
+# Images in original size, padded to stride multiples (none has a side of 8192 pixels, so nothing is scaled). A child
+# config of any size takes it by `test_dataloader = dict(dataset=dict(pipeline=_base_.original_size_pipeline))`
 original_size_pipeline = [
     test_pipeline[0],
     dict(type='LetterResize', scale=(8192, 8192), allow_scale_up=False, use_mini_pad=True, pad_val=dict(img=114)),

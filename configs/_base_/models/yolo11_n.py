@@ -78,7 +78,7 @@ model = dict(
             beta=tal_beta,
             eps=1e-9)),
     test_cfg=dict(
-        multi_label=True,  # a box may be of several classes
+        multi_label=True,  # a box can have several classes
         nms_pre=30000,  # The number of boxes before NMS
         score_thr=0.001,  # Threshold to filter out boxes
         nms=dict(type='nms', iou_threshold=0.7),

@@ -13,7 +13,7 @@ lr_factor = 0.01  # Final learning rate relative to the first
 nominal_batch_size = 64  # Images per optimizer step that smaller batches are accumulated to
 weight_decay = 0.0005  # For the nominal batch size; it follows the images per optimizer step
 warmup_epochs = 3
-warmup_min_iters = 100  # Little data has few iterations per epoch
+warmup_min_iters = 100  # Small datasets have few iterations per epoch
 val_interval = 10
 
 # =======================Unmodified in most cases==================

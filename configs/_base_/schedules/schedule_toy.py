@@ -6,8 +6,8 @@ base_lr = 0.002
 
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs // 2)
 auto_scale_lr = dict(base_batch_size=8)
-# One group of parameters, one fused step (PyTorch 2.4 or newer on a CPU) and no clipping: the steps of each tensor by
-# itself would take as long as a tenth of the network
+# One group of parameters, one fused step (PyTorch 2.4 or newer on a CPU) and no clipping: separate steps for
+# each tensor would take a tenth as long as the network
 optim_wrapper = dict(
     _delete_=True,
     type='OptimWrapper',
@@ -28,7 +28,7 @@ default_hooks = dict(
     param_scheduler=dict(_delete_=True, type='ParamSchedulerHook'),
     checkpoint=dict(interval=max_epochs // 2, max_keep_ckpts=1))
 custom_hooks = [
-    # The weights change quickly in so short a training; the average looks back over some 50 steps
+    # The weights change quickly in such a short training; EMA covers some 50 steps
     dict(
         type='EMAHook',
         ema_type='ExpMomentumEMA',
