@@ -37,10 +37,10 @@ def main() -> None:
     from mmseam.engine.hooks.check_invalid_loss_hook import InvalidLossError
     from mmseam.engine.training import train
     from mmseam.engine.work_dir_lock import WorkDirInUseError
-    from mmseam.utils.atomic_write import WriteError
     from mmseam.utils.checkpoint_match import CheckpointMismatchError
     from mmseam.utils.config import ConfigError, load_config, set_launcher
     from mmseam.utils.interruption import exit_interrupted
+    from mmseam.utils.loader_errors import LoaderError
 
     try:
         cfg = load_config(args.config, args.cfg_options, args.work_dir)
@@ -53,8 +53,8 @@ def main() -> None:
         check_config(cfg)
         set_launcher(cfg, args.launcher, args.local_rank)
         train(cfg)
-    except (CheckpointFileError, CheckpointMismatchError, ConfigError, FileNotFoundError, InvalidLossError,
-            WorkDirInUseError, WriteError) as error:
+    except (CheckpointFileError, CheckpointMismatchError, ConfigError, InvalidLossError, LoaderError, OSError,
+            WorkDirInUseError) as error:
         raise SystemExit(f'error: {error}') from None
     except KeyboardInterrupt as interrupt:
         if is_main_process():

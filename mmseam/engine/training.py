@@ -8,6 +8,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmseam.registry import RUNNERS
+from mmseam.utils.loader_errors import loader_errors
 
 from .resuming import check_resumable, find_resume_point
 from .work_dir_lock import lock_work_dir
@@ -31,6 +32,8 @@ def train(cfg: Config) -> torch.nn.Module:
         ConfigError: No checkpoint can be resumed from.
         InvalidLossError: The training has diverged.
         WriteError: A checkpoint cannot be written.
+        LoaderError: A data-loading process was killed.
+        OSError: A file cannot be read or written.
         Interrupted: A signal has stopped the training, which can be resumed.
     """
     with lock_work_dir(cfg.work_dir) if _is_first_process(cfg.get('launcher', 'none')) else nullcontext():
@@ -38,7 +41,8 @@ def train(cfg: Config) -> torch.nn.Module:
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
         if message:
             print_log(message, logger=runner.logger)
-        return runner.train()
+        with loader_errors():
+            return runner.train()
 
 
 def _is_first_process(launcher: str) -> bool:

@@ -22,6 +22,7 @@ from mmseam.utils.config import load_config
 
 BASE = ROOT / 'configs/yolo11/yolo11_n_syncbn_fast_8xb16-250e_widerface.py'
 TEST = [sys.executable, ROOT / 'tools' / 'test.py']
+TRAIN = [sys.executable, ROOT / 'tools' / 'train.py']
 NUM_IMAGES = 400  # for some seconds
 
 
@@ -111,20 +112,29 @@ def test_a_test_names_an_image_that_becomes_unreadable(config, checkpoint, tmp_p
     assert 'Traceback' not in text
 
 
-def test_a_killed_loading_process_ends_the_test_with_advice(config, checkpoint, tmp_path):
+@pytest.mark.parametrize('tool', ['test', 'train'])
+def test_a_killed_loading_process_ends_the_tool_with_advice(config, checkpoint, tmp_path, tool):
     killed = []
 
     def kill_a_loader(process):
+        while not children(process.pid):  # a training starts them anew for each epoch
+            assert process.poll() is None
         killed.append(children(process.pid)[0])
         os.kill(killed[0], signal.SIGKILL)
 
+    def is_at_work():
+        return drawn_images(tmp_path) if tool == 'test' else any(
+            'Epoch(train)' in log.read_text() for log in tmp_path.rglob('*.log'))
+
+    command = [*TEST, config, checkpoint, '--show-dir', 'drawn'] if tool == 'test' else [*TRAIN, config]
     code, text = interrupt_tool(
-        kill_a_loader, lambda: drawn_images(tmp_path), *TEST, config, checkpoint, '--work-dir', tmp_path, '--show-dir',
-        'drawn', '--cfg-options', 'test_dataloader.num_workers=2')
+        kill_a_loader, is_at_work, *command, '--work-dir', tmp_path, '--cfg-options',
+        f'{tool}_dataloader.num_workers=2', 'train_cfg.max_epochs=20')
     assert code == 1
-    message = f'error: a process that loads images (pid {killed[0]}) is killed by signal: Killed; '
-    assert text.splitlines()[-1].startswith(message)
-    assert 'lower num_workers' in text and 'Traceback' not in text
+    # A pipe that closes may let Python add a line of its own at the end
+    error, = [line for line in text.splitlines() if line.startswith('error: ')]
+    assert error.startswith(f'error: a process that loads images (pid {killed[0]}) is killed by signal: Killed; ')
+    assert 'lower num_workers' in error and 'Traceback' not in text
 
 
 def read_metrics(work_dir: Path) -> dict:
