@@ -63,7 +63,8 @@ class BadImageHook(Hook):
         """Gather the records of all workers and ranks, and report them."""
         bad: Dict[str, str] = {}
         for images in all_gather_object(self._read_log()):
-            bad.update(images)
+            # Names that are not text would break the log
+            bad.update({path.encode(errors='backslashreplace').decode(): reason for path, reason in images.items()})
         if len(bad) == self._num_reported or not is_main_process():
             return
         self._num_reported = len(bad)
