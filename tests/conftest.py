@@ -1,10 +1,15 @@
 """Fixtures shared by all tests."""
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 import mmseam  # noqa: F401  (prepares the host packages before any test imports them)
+
+# A shell lets its background jobs ignore Ctrl-C, and all processes that they start; the tests send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope='session')

@@ -1,4 +1,5 @@
 """The least training there is, by the public function: a line whose loss falls, with validation and checkpoints."""
+import time
 from pathlib import Path
 
 import torch
@@ -65,6 +66,7 @@ def line_config(work_dir: Path, epochs: int, *, size: int = 1, hooks: list = (),
     Returns:
         Config: For :func:`mmseam.engine.training.train`.
     """
+    _wait_for_a_new_second()
     loader = dict(
         batch_size=1, num_workers=0, dataset=dict(type='Zeros', serialize_data=False),
         sampler=dict(type='DefaultSampler', shuffle=True))
@@ -76,3 +78,10 @@ def line_config(work_dir: Path, epochs: int, *, size: int = 1, hooks: list = (),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=.1 * size, momentum=.1)),
         default_hooks=dict(checkpoint={**saving, **(checkpoint or {})}), custom_hooks=list(hooks),
         default_scope='mmyolo', experiment_name=work_dir.name))
+
+
+def _wait_for_a_new_second() -> None:
+    """MMEngine names log folders and loggers by the second, so that two trainings within one would share them."""
+    second = int(time.time())
+    while int(time.time()) == second:
+        time.sleep(.01)

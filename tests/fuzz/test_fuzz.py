@@ -48,7 +48,7 @@ def hang(path):
 
 def fill(path):
     if path.read_bytes() != b'good':
-        blocks = [bytearray(2**28) for _ in range(9)]
+        bytearray(2**31)
 
 def crash(path):
     if path.read_bytes() != b'good':

@@ -109,7 +109,7 @@ def test_resume(tmp_path):
     assert 'resume' not in cfg
     assert cfg.load_from == 'x.pth'
     training_options.set_resume(cfg, 'auto')
-    assert (cfg.resume, cfg.load_from) == (True, None)
+    assert (cfg.resume, cfg.load_from) == ('auto', 'x.pth')  # which serves where there is nothing to resume
     (tmp_path / 'a.pth').touch()
     training_options.set_resume(cfg, str(tmp_path / 'a.pth'))
     assert cfg.load_from == str(tmp_path / 'a.pth')

@@ -41,5 +41,5 @@ def test_yolo11_pafpn_puts_out_its_channels():
 def test_bad_levels_are_named():
     with pytest.raises(ValueError, match=r'levels \[3\] do not exist'):
         AttentionNeck([16, 16], dict(type='CBAM'), levels=(0, 3))
-    with pytest.raises(ValueError, match='puts out 3 levels but in_channels of AttentionNeck names 2'):
+    with pytest.raises(ValueError, match='outputs 3 levels but in_channels of AttentionNeck names 2'):
         AttentionNeck([16, 16], dict(type='CBAM'))([torch.zeros(1, 16, 2, 2)] * 3)
