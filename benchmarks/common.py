@@ -1,7 +1,7 @@
-"""What the benchmarks share: alternating rounds, options, the table, the json and the goals.
+"""Shared code of the benchmarks: alternating rounds, options, table, JSON and goals.
 
-``compare`` starts a process for each contender (see ``worker.py``), lets them work in turns, A B C A B C ..., and
-returns the times.
+``compare`` starts a process for each contender (see ``worker.py``), runs them in turns, A B C A B C ..., and returns
+the times.
 """
 import argparse
 import json
@@ -16,12 +16,12 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 from worker import Contender, ContenderError, Worker
 
-PAUSE = 0.3  # seconds in which the spinning threads of the contender before fall asleep
+PAUSE = 0.3  # seconds until the spinning threads of the previous contender are asleep
 
 
 # ======================== Rounds ========================
 class Comparison(NamedTuple):
-    """Seconds by contender, round and repeat; the facts of each; and why those that could not run did not."""
+    """Seconds by contender, round and repeat; the facts of each; and the errors of those that could not run."""
     seconds: Dict[str, List[List[float]]]
     facts: Dict[str, dict]
     failed: Dict[str, str]
@@ -31,10 +31,10 @@ class Comparison(NamedTuple):
         return statistics.median(sum(self.seconds[name], []))
 
     def ratio(self, name: str, reference: str) -> Optional[dict]:
-        """Time of ``name`` over that of ``reference``: median, least and largest over the rounds.
+        """Divide the time of ``name`` by that of ``reference``: median, minimum and maximum over the rounds.
 
-        Each round's ratio is of its own medians, so that a machine that slows down slows both. None if one of the two
-        did not run.
+        The ratio of a round is computed from the medians of that round, so that a machine that slows down affects
+        both. None if one of the two did not run.
         """
         if name not in self.seconds or reference not in self.seconds:
             return None
@@ -44,23 +44,23 @@ class Comparison(NamedTuple):
 
 
 def prepare(function: str, arguments: dict, threads: int) -> None:
-    """Call a function in a process of its own for what it leaves behind, such as files; it returns None, {}.
+    """Call a function in its own process for its side effects, such as files; it returns None, {}.
 
     Raises:
-        ContenderError: It failed.
+        ContenderError: The function failed.
     """
     print(f'  {function} ...', file=sys.stderr)
     Worker(Contender(function, function, arguments), threads).close()
 
 
 def compare(contenders: Sequence[Contender], rounds: int, repeats: int, threads: int) -> Comparison:
-    """Start all contenders, then let them work in turns; one at a time.
+    """Start all contenders, then run them in turns, one at a time.
 
     Args:
         contenders (Sequence[Contender]): What to compare; one that cannot run is reported and left out.
-        rounds (int): Turns of each.
-        repeats (int): Timed runs in a turn, after one that is not timed.
-        threads (int): As of :class:`Worker`.
+        rounds (int): Turns of each contender.
+        repeats (int): Timed runs per turn, after one that is not timed.
+        threads (int): See :class:`Worker`.
 
     Returns:
         Comparison: The measurements.
@@ -81,7 +81,7 @@ def compare(contenders: Sequence[Contender], rounds: int, repeats: int, threads:
 
 def take_turns(measures: Dict[str, Callable[[int], List[float]]], rounds: int,
                repeats: int) -> Dict[str, List[List[float]]]:
-    """Call each measure once a round with the number of repeats; seconds by name, round and repeat."""
+    """Call each measure once per round with the number of repeats; return seconds by name, round and repeat."""
     from tqdm import tqdm
     seconds = {name: [] for name in measures}
     with tqdm(total=rounds * len(measures), unit='turn') as bar:
@@ -94,26 +94,27 @@ def take_turns(measures: Dict[str, Callable[[int], List[float]]], rounds: int,
     return seconds
 
 
-# ======================== Options, table, json ========================
+# ======================== Options, table, JSON ========================
 def benchmark_parser(description: str, rounds: int, repeats: int) -> argparse.ArgumentParser:
-    """A parser with the options that all benchmarks have."""
+    """Make a parser with the options that all benchmarks share."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--rounds', type=int, default=rounds, help='turns of each contender (default: %(default)s)')
-    parser.add_argument('--repeats', type=int, default=repeats, help='timed runs in a turn (default: %(default)s)')
+    parser.add_argument('--repeats', type=int, default=repeats, help='timed runs per turn (default: %(default)s)')
     parser.add_argument('--threads', type=int, default=int(os.environ.get('OMP_NUM_THREADS', 0)),
-                        help='CPU threads of every contender (default: OMP_NUM_THREADS, or the physical cores)')
-    parser.add_argument('--peer-python', metavar='PATH', help='interpreter of an environment with ultralytics')
+                        help='CPU threads per contender (default: OMP_NUM_THREADS, or the number of physical cores)')
+    parser.add_argument('--peer-python', metavar='PATH',
+                        help='Python interpreter of an environment with ultralytics, to compare with')
     parser.add_argument('--peer-path', metavar='FOLDER',
                         help='folder with ultralytics_multiseam.py and torchvision_stub.py')
-    parser.add_argument('--out', metavar='JSON', help='write the measurements')
+    parser.add_argument('--out', metavar='JSON', help='write the measurements to this file')
     return parser
 
 
 def parse_benchmark_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """Parse, and check what all benchmarks have."""
+    """Parse the command line and check the options that all benchmarks share."""
     args = parser.parse_args()
     if bool(args.peer_python) != bool(args.peer_path):
-        parser.error('--peer-python and --peer-path belong together')
+        parser.error('--peer-python and --peer-path must be given together')
     if args.peer_path and not Path(args.peer_path, 'ultralytics_multiseam.py').is_file():
         parser.error(f'--peer-path: there is no ultralytics_multiseam.py in {args.peer_path}')
     if min(args.rounds, args.repeats) < 1:
@@ -125,23 +126,23 @@ def parse_benchmark_args(parser: argparse.ArgumentParser) -> argparse.Namespace:
 
 
 def peer_contender(args: argparse.Namespace, name: str, function: str, arguments: dict) -> List[Contender]:
-    """The peer as a contender, in a list that is empty where no peer is given."""
+    """Return the peer as a contender, or an empty list if no peer is given."""
     if not args.peer_python:
         return []
-    # Ultralytics would otherwise look for its packages' updates and write its settings to the user's home
+    # Otherwise Ultralytics would look for updates of packages and write its settings to the user's home folder
     env = dict(YOLO_VERBOSE='False', YOLO_OFFLINE='True', YOLO_CONFIG_DIR=tempfile.gettempdir())
     return [Contender(name, f'peer.{function}', arguments, args.peer_python, (args.peer_path,), env)]
 
 
 def machine() -> dict:
-    """What the figures hold for; the threads are in the contenders' facts."""
+    """Describe the machine that the figures apply to; the threads are in the contenders' facts."""
     from mmseam.analysis.benchmark.measure import processor_name
     return dict(cpu=processor_name(), cores=os.cpu_count(), load_average=os.getloadavg()[0],
                 python=sys.version.split()[0])
 
 
 def write_json(path: Optional[str], content: dict) -> None:
-    """Write the measurements, whole or not at all, where a file was asked for."""
+    """Write the measurements atomically, if a file is given."""
     if path:
         from mmseam.utils.atomic_write import atomic_write
         with atomic_write(path) as file:
@@ -149,16 +150,16 @@ def write_json(path: Optional[str], content: dict) -> None:
 
 
 def summary(comparison: Comparison, reference: Optional[str] = None, work: float = 1) -> Dict[str, dict]:
-    """Plain figures of a comparison, for the table and the json.
+    """Summarize a comparison for the table and the JSON file.
 
     Args:
         comparison (Comparison): The measurements.
-        reference (str, optional): The contender that the ratios divide by. Defaults to None.
-        work (float): Images in a run. Defaults to 1.
+        reference (str, optional): The contender to divide by in the ratios. Defaults to None.
+        work (float): Images per run. Defaults to 1.
 
     Returns:
-        Dict[str, dict]: By contender ``ms`` (median of a run), ``per_second`` (images), ``ratio`` to the reference,
-        ``facts`` and ``rounds_ms`` (median of each round); of one that did not run, only ``failed``.
+        Dict[str, dict]: For each contender ``ms`` (median of a run), ``per_second`` (images), ``ratio`` to the
+        reference, ``facts`` and ``rounds_ms`` (median of each round); only ``failed`` for one that did not run.
     """
     rows = {}
     for name, rounds in comparison.seconds.items():
@@ -189,12 +190,12 @@ def print_summary(title: str, rows: Dict[str, dict], reference: Optional[str] = 
 
 
 def spread(ratio: Optional[dict]) -> str:
-    """A ratio with its least and largest value."""
+    """Format a ratio with its minimum and maximum."""
     return '' if ratio is None else f'{ratio["median"]:.3f} ({ratio["min"]:.3f} to {ratio["max"]:.3f})'
 
 
 def goal(text: str, value: Optional[float], limit: float, at_most: bool = True) -> dict:
-    """Print whether a goal is met; a value of None was not measured."""
+    """Print whether a goal is met; a value of None means that it was not measured."""
     met = None if value is None else bool(value <= limit if at_most else value >= limit)
     shown = 'not measured' if value is None else f'{value:.3f}'
     verdict = {None: '-', True: 'yes', False: 'NO'}[met]

@@ -1,6 +1,6 @@
-"""Compare training data pipelines from files to batches: MMYOLO's transforms, this project's, and the peer's.
+"""Compare training pipelines from files to batches: MMYOLO's transforms, mmseam's and the peer's.
 
-All have the same augmentations: mosaic, affine with scale .5 and translation .1, HSV, flip.
+All apply the same augmentations: mosaic, affine with scale .5 and translation .1, HSV, flip.
 
 Example: python benchmarks/data_loading.py data/coco/annotations/instances_val2017.json data/coco/val2017
 """
@@ -29,21 +29,22 @@ HOST, OURS, PEER = 'mmyolo', 'mmseam', 'ultralytics'
 
 def parse_args():
     parser = benchmark_parser(__doc__, rounds=5, repeats=1)
-    parser.add_argument('annotations', help='COCO json with a hundred images or more')
+    parser.add_argument('annotations', help='COCO JSON with a hundred images or more')
     parser.add_argument('images', help='folder of the images')
     parser.add_argument('--imgsz', type=int, nargs='+', default=[640, 320], help='image sizes (default: 640 320)')
     parser.add_argument('--workers', type=int, nargs='+', default=[0, 2], help='worker processes (default: 0 2)')
     parser.add_argument('--batch', type=int, default=16, help='batch size (default: %(default)s)')
-    parser.add_argument('--number', type=int, default=128, help='images in a run (default: %(default)s)')
+    parser.add_argument('--number', type=int, default=128, help='images per run (default: %(default)s)')
     parser.add_argument('--copies', type=int, default=8,
-                        help='how often each image appears, so that none is still in memory (default: %(default)s)')
-    parser.add_argument('--profile', action='store_true', help='print where the time of the first setting goes instead')
+                        help='copies of each image, so that none is still in memory (default: %(default)s)')
+    parser.add_argument('--profile', action='store_true',
+                        help='profile the first setting instead, and print where its time goes')
     return parse_benchmark_args(parser)
 
 
 # ======================== Contenders ========================
 def loader(folder, imgsz, workers, batch, number, pipeline):
-    """Training pipeline of the WIDER FACE config, or the host's, on COCO."""
+    """Load COCO images with the training pipeline of the WIDER FACE config or of the host."""
     import cv2
     import torch
     from loader_data import loading_run
@@ -69,7 +70,7 @@ def loader(folder, imgsz, workers, batch, number, pipeline):
 
 
 def host_pipeline(imgsz):
-    """The augmentations by MMDetection's and MMYOLO's own transforms."""
+    """Return the same augmentations as transforms of MMDetection and MMYOLO."""
     load = [dict(type='LoadImageFromFile', backend_args=None), dict(type='LoadAnnotations', with_bbox=True)]
     return [
         *load,
@@ -84,7 +85,7 @@ def host_pipeline(imgsz):
 
 # ======================== Comparison ========================
 def measure(args, folder):
-    """Rows of every setting, printed as they come."""
+    """Measure every setting and print its rows."""
     results = {}
     for imgsz in args.imgsz:
         for workers in args.workers:
@@ -107,7 +108,7 @@ def measure(args, folder):
 
 
 def show_goals(results):
-    """The speed over both others in every setting."""
+    """Check the speed relative to both others in every setting."""
     goals = []
     for title, rows in results.items():
         for other, limit in ((HOST, 1), (PEER, 1.2)):
@@ -117,7 +118,7 @@ def show_goals(results):
 
 
 def show_profile(options):
-    """Functions of the pipeline by their own time."""
+    """Print the functions of the pipeline by their own time."""
     import cProfile
     import pstats
     run, _ = loader(**options, pipeline=OURS)

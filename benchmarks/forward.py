@@ -1,9 +1,9 @@
-"""Time of the network from the normalized image to decoded boxes and scores, in the forms it can be run in.
+"""Measure the forward pass from the normalized image to decoded boxes and scores, in every form of the network.
 
 On a CPU: as trained, deploy form (everything folded, channels-last), the same without channels-last, compiled,
-ONNX Runtime, OpenVINO; where there is a CUDA device: as trained, deploy form, fp16, CUDA graph, compiled. All of a
-network take turns, with the matrix product that gives the machine's limit: FLOPs of the convolutions and linear
-layers over the rate of a 4096 x 4096 product. Weights are random, the seed is fixed.
+ONNX Runtime, OpenVINO. On a CUDA device: as trained, deploy form, fp16, CUDA graph, compiled. All forms of a network
+take turns with a 4096 x 4096 matrix product, which gives the machine's limit: the FLOPs of the convolutions and
+linear layers divided by the rate of that product. Weights are random, the seed is fixed.
 """
 import tempfile
 from pathlib import Path
@@ -35,16 +35,16 @@ def parse_args():
     parser.add_argument('--heads', nargs='+', default=['plain', 'seam', 'multiseam'], choices=list(HEADS))
     parser.add_argument('--forms', nargs='+', metavar='FORM', choices=sorted({*CPU_FORMS, *CUDA_FORMS}),
                         help=f'default: {" ".join(CPU_FORMS)}; with CUDA {" ".join(CUDA_FORMS)}')
-    parser.add_argument('--compile', action='store_true', help='add torch.compile, which takes minutes to start')
-    parser.add_argument('--imgsz', type=int, default=640, help='side of the image (default: %(default)s)')
-    parser.add_argument('--batch', type=int, default=1, help='images at once (default: %(default)s)')
-    parser.add_argument('--device', choices=['cpu', 'cuda'], help='default: cuda where there is one')
+    parser.add_argument('--compile', action='store_true', help='add torch.compile, which takes minutes to compile')
+    parser.add_argument('--imgsz', type=int, default=640, help='side length of the image (default: %(default)s)')
+    parser.add_argument('--batch', type=int, default=1, help='batch size (default: %(default)s)')
+    parser.add_argument('--device', choices=['cpu', 'cuda'], help='default: cuda if available')
     return parse_benchmark_args(parser)
 
 
-# ======================== Contenders, each in its process ========================
+# ======================== Contenders, each in its own process ========================
 def network(size: str, head: str, form: str, imgsz: int, batch: int, device: str):
-    """The network in PyTorch."""
+    """Run the network in PyTorch."""
     import torch
 
     from mmseam.export.export_model import ExportModel
@@ -76,7 +76,7 @@ def _without_gradients(net, images, synchronize=lambda: None):
 
 
 def _cuda(net, images, form):
-    """The forms that only a GPU has; fp16 where it is not as trained or ``deploy``."""
+    """Run a form for GPUs; all but ``eager`` and ``deploy`` use fp16."""
     import torch
     if form not in ('eager', 'deploy'):
         net, images = net.half(), images.half()
@@ -97,13 +97,13 @@ def _cuda(net, images, form):
 
 
 def exported(size: str, head: str, imgsz: int, batch: int, path: str):
-    """Export once; nothing to time."""
+    """Export the network; there is nothing to time."""
     export_detector(build_detector(size, head, imgsz), load_network_config(size, head), (imgsz, imgsz), batch > 1, path)
     return None, {}
 
 
 def onnxruntime(path: str, imgsz: int, batch: int, threads: int):
-    """The exported network; no PyTorch in this process."""
+    """Run the exported network in ONNX Runtime, without importing PyTorch."""
     import numpy as np
     import onnxruntime as ort
     options = ort.SessionOptions()
@@ -114,7 +114,7 @@ def onnxruntime(path: str, imgsz: int, batch: int, threads: int):
 
 
 def openvino(path: str, imgsz: int, batch: int, threads: int):
-    """The exported network in fp32; no PyTorch in this process."""
+    """Run the exported network in OpenVINO in fp32, without importing PyTorch."""
     import numpy as np
     import openvino as ov
     settings = dict(INFERENCE_PRECISION_HINT='f32', PERFORMANCE_HINT='LATENCY', INFERENCE_NUM_THREADS=threads)
@@ -123,9 +123,9 @@ def openvino(path: str, imgsz: int, batch: int, threads: int):
     return lambda: model([images]), dict(version=ov.__version__)
 
 
-# ======================== The comparison ========================
+# ======================== Comparison ========================
 def list_contenders(args, size: str, head: str, folder: Path) -> list:
-    """All that take turns for one network."""
+    """List the contenders for one network."""
     shared = dict(imgsz=args.imgsz, batch=args.batch)
     contenders = peer_contender(args, PEER, 'ultralytics_peer:forward',
                                 dict(shared, size=size, head=head, device=args.device)) if head != NO_ATTENTION else []
@@ -147,19 +147,19 @@ def _engine(args, name: str, engine: str, path: Path) -> Contender:
 
 
 def export(args, size: str, head: str, folder: Path) -> Path:
-    """The network as an ONNX file, written by a process of its own when it is first asked for."""
+    """Return the network as an ONNX file; a separate process writes it on first use."""
     path = folder / f'{size}-{head}.onnx'
     if not path.exists():
         arguments = dict(size=size, head=head, imgsz=args.imgsz, batch=args.batch, path=str(path))
         try:
             prepare('forward:exported', arguments, args.threads)
-        except ContenderError as error:  # the engines will say that there is no file
+        except ContenderError as error:  # the contenders that need the file report that it is missing
             print(error)
     return path
 
 
 def add_limit(comparison, rows: dict, gflops: float) -> float:
-    """Set each contender's time over the FLOP limit, round by round; returns the limit in ms."""
+    """Add the ratio of each contender's time to the FLOP limit, round by round; return the limit in ms."""
     scale = comparison.facts[GEMM]['gflop'] / gflops
     for name in comparison.seconds:
         ratio = comparison.ratio(name, GEMM)
@@ -185,7 +185,7 @@ def measure(args, size: str, head: str, folder: Path) -> dict:
 
 
 def check_goals(networks: list) -> list:
-    """The three goals, on the n network with MultiSEAM."""
+    """Check the three goals, for the n network with MultiSEAM."""
     chosen = next((entry for entry in networks if (entry['size'], entry['head']) == ('n', 'multiseam')), None)
     if chosen is None:
         return []

@@ -1,6 +1,6 @@
-"""What the contenders of ``data_loading.py`` share: the data, the order of the images, the timed run, memory.
+"""Shared code of the contenders of ``data_loading.py``: data, order of the images, timed run, memory.
 
-Imported with the peer's interpreter too: nothing but the standard library and torch.
+The peer's interpreter imports it too, so it uses only the standard library and PyTorch.
 """
 import json
 import os
@@ -14,14 +14,14 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 def write_data(annotations: str, images: str, folder: str, copies: int) -> None:
     """Write ``annotations.json``, ``images/`` and ``labels/`` (YOLO's text files) into ``folder``.
 
-    Both sides keep recently loaded images in memory. Several copies of every image make a data set that is larger than
-    what they keep, as real ones are.
+    Both sides keep recently loaded images in memory. Several copies of every image make the dataset larger than that
+    memory, as real datasets are.
 
     Args:
-        annotations (str): COCO json.
+        annotations (str): COCO JSON.
         images (str): Folder of its images.
-        folder (str): Where to write.
-        copies (int): How often every image appears.
+        folder (str): Folder to write to.
+        copies (int): Number of copies of every image.
     """
     data = json.loads(Path(annotations).read_text(encoding='utf-8'))
     boxes = {image['id']: [] for image in data['images']}
@@ -56,11 +56,11 @@ def _yolo_line(annotation: dict, image: dict, labels: dict) -> str:
 
 
 class OnwardSampler(Sampler):
-    """``number`` indices a turn, going on through one random order after the other.
+    """Sample ``number`` indices per turn, continuing through one random permutation after the other.
 
     Args:
-        size (int): Length of the data set.
-        number (int): Indices a turn.
+        size (int): Length of the dataset.
+        number (int): Indices per turn.
     """
 
     def __init__(self, size: int, number: int) -> None:
@@ -82,20 +82,20 @@ class OnwardSampler(Sampler):
 
 def loading_run(dataset: Dataset, collate: Callable, images_of: Callable, number: int, batch: int,
                 workers: int) -> Tuple[Callable, dict]:
-    """The timed run of a contender: ``number`` images through torch's loader, the same for all.
+    """Make the timed run of a contender: load ``number`` images with PyTorch's data loader.
 
     Args:
-        dataset (Dataset): Data set with augmentation.
-        collate (Callable): Makes a batch of samples.
-        images_of (Callable): The image tensor of a batch.
-        number (int): Images in a run.
+        dataset (Dataset): Dataset with augmentation.
+        collate (Callable): Function that makes a batch of samples.
+        images_of (Callable): Function that returns the image tensor of a batch.
+        number (int): Images per run.
         batch (int): Batch size.
         workers (int): Worker processes.
 
     Returns:
-        Tuple[Callable, dict]: Run and facts, as ``worker.serve`` takes them. On Linux ``loader_mb`` is the memory of
-        the process and its workers (proportional set size, MB, the largest at the end of a run), and ``cpu_ms`` a list
-        of their processor time per image, one value a run.
+        Tuple[Callable, dict]: Run and facts for ``worker.serve``. On Linux ``loader_mb`` is the memory of the process
+        and its workers (proportional set size in MB, maximum over the ends of runs), and ``cpu_ms`` is a list of
+        their CPU time per image, one value per run.
     """
     loader = DataLoader(dataset, batch, sampler=OnwardSampler(len(dataset), number), num_workers=workers,
                         collate_fn=collate, persistent_workers=workers > 0)
@@ -105,7 +105,7 @@ def loading_run(dataset: Dataset, collate: Callable, images_of: Callable, number
         return [os.getpid(), *(worker.pid for worker in getattr(loader._iterator, '_workers', []))]
 
     def run():
-        # Time of the processors: on a machine that others use as well it says more than the clock
+        # On a shared machine, CPU time says more than wall-clock time
         before = sum(map(_cpu_seconds, processes()))
         facts['shape'] = [list(images_of(data).shape) for data in loader][0]
         facts['cpu_ms'].append(1e3 * (sum(map(_cpu_seconds, processes())) - before) / number)

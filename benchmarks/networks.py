@@ -1,21 +1,21 @@
-"""mmseam's networks as the benchmarks set them up: random weights, seed 0."""
+"""Networks of mmseam for the benchmarks: random weights, seed 0."""
 from pathlib import Path
 from typing import Optional, Tuple
 
 SIZES = ('n', 's', 'm', 'l', 'x')
 NO_ATTENTION = 'no-attention'
-# Part of the config's name by the head's attention; the last one is the article's head without any
+# Part of the config's name by the head's attention; the last one is the published head without attention
 HEADS = {'plain': '', 'seam': '_seam', 'multiseam': '_multiseam', NO_ATTENTION: '_multiseam'}
-MIN_SETTLING_SIZE = 256  # pixels; below it normalizations would see a handful of values
+MIN_SETTLING_SIZE = 256  # pixels; on smaller images normalization layers would see only a few values
 
 
 def config_name(size: str, head: str) -> str:
-    """The config for WIDER FACE, of one class."""
+    """Return the name of the WIDER FACE config, which has one class."""
     return f'yolo11_{size}{HEADS[head]}_syncbn_fast_8xb16-250e_widerface'
 
 
 def load_network_config(size: str, head: str):
-    """The config of a network, read after everything is registered."""
+    """Register all modules and load the config of a network."""
     from mmseam.utils import register_all_modules
     from mmseam.utils.config import load_config
     register_all_modules()
@@ -28,8 +28,8 @@ def build_detector(size: str, head: str, imgsz: int, images: Optional[object] = 
     Args:
         size (str): One of ``SIZES``.
         head (str): One of ``HEADS``.
-        imgsz (int): Side of the images in pixels.
-        images (Tensor, optional): Images to settle the normalization with; noise without them.
+        imgsz (int): Side length of the images in pixels.
+        images (Tensor, optional): Images to compute the normalization statistics from. Defaults to None: noise.
 
     Returns:
         nn.Module: The detector, in evaluation mode.
@@ -50,7 +50,7 @@ def build_detector(size: str, head: str, imgsz: int, images: Optional[object] = 
 
 
 def export_detector(detector, cfg, input_size: Tuple[int, int], dynamic: bool, path: str) -> None:
-    """Write a detector, which takes its deploy form, to an ONNX file without NMS."""
+    """Switch a detector to its deploy form and write it to an ONNX file without NMS."""
     from mmseam.export.export_model import ExportModel
     from mmseam.export.exporters.onnx_exporter import export_onnx
     from mmseam.inference.metadata import ModelMetadata

@@ -1,4 +1,4 @@
-"""Data and configs of ``recipe_parity.py``: one split of real faces in the forms that both sides read."""
+"""Data and configs of ``recipe_parity.py``: one split of real faces in the formats of both sides."""
 import json
 import random
 from pathlib import Path
@@ -9,11 +9,11 @@ CONFIGS = dict(plain='yolo11_n_syncbn_fast_8xb16-500e_coco', multiseam='yolo11_n
 
 # ======================== Data ========================
 def write_split(data: Path, out: Path) -> None:
-    """Split ``masked_faces`` into training and validation, as COCO json and as Ultralytics' folders and text files.
+    """Split ``masked_faces`` into training and validation, as COCO JSON and in Ultralytics' layout.
 
     Args:
-        data (Path): Folder that holds ``masked_faces/``.
-        out (Path): Where to; images are linked.
+        data (Path): Folder that contains ``masked_faces/``.
+        out (Path): Folder to write to; images are symbolic links.
     """
     source = json.loads((data / 'masked_faces' / 'annotations.json').read_text())
     images = sorted(source['images'], key=lambda image: image['id'])
@@ -47,10 +47,10 @@ def _write_ultralytics(source: Path, out: Path, part: str, image: dict, annotati
 
 
 def score(annotations: Path, detections: Path) -> dict:
-    """AP, AP50 and AP75 by pycocotools with at most 300 boxes per image.
+    """Compute AP, AP50 and AP75 with pycocotools, with at most 300 boxes per image.
 
     Args:
-        annotations (Path): COCO json.
+        annotations (Path): COCO JSON.
         detections (Path): COCO results.
     """
     from pycocotools.coco import COCO
@@ -66,20 +66,20 @@ def score(annotations: Path, detections: Path) -> dict:
 
 # ======================== Config ========================
 def child_config(head: str, data: Path, images: Path, imgsz: int, epochs: int, batch: int, seed: int, auto: bool):
-    """A shipped COCO config with other data, classes, epochs, image size and batch size, and nothing else.
+    """Change only data, classes, epochs, image size and batch size of one of mmseam's COCO configs.
 
     Args:
         head (str): 'plain' or 'multiseam'.
-        data (Path): Folder of ``train.json`` and ``val.json``.
+        data (Path): Folder with ``train.json`` and ``val.json``.
         images (Path): Folder of the images.
-        imgsz (int): Side of the network's input.
-        epochs (int): Epochs.
+        imgsz (int): Side length of the network's input.
+        epochs (int): Number of epochs.
         batch (int): Images per iteration and process.
         seed (int): Seed.
-        auto (bool): Whether short trainings take AdamW.
+        auto (bool): Whether short trainings use AdamW.
 
     Returns:
-        Config: The config; loaders work in the process itself.
+        Config: The config; the data loaders use no worker processes.
     """
     from mmseam.utils.config import load_config
     cfg = load_config(CONFIGS[head])
@@ -101,7 +101,7 @@ def child_config(head: str, data: Path, images: Path, imgsz: int, epochs: int, b
 
 
 def _resize(value, old: int, new: int):
-    """Replace the image size, and half of it as the border of the affine, wherever it stands."""
+    """Replace the image size everywhere, and half of it in the border of the affine transform."""
     if isinstance(value, dict):
         return {key: _resize(item, old, new) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,9 +1,9 @@
-"""From image files to boxes, batch 1: mmseam's API, in PyTorch and exported, beside the peer's.
+"""Measure prediction from image files to boxes, batch 1: mmseam's API, in PyTorch and exported, and the peer's.
 
-Ours is timed as it comes, with several forward passes at the same time, and with one after the other. All read the
-same folder, with the same settings of the post-processing. The weights are random, and the class bias is such that a
-moderate number of positions passes the score threshold; the boxes that are left are in the table of the json
-(`boxes_per_image`), since the time of the NMS goes with them.
+mmseam is timed by default, with several concurrent forward passes, and with one at a time. All contenders read the
+same folder and use the same postprocessing settings. The weights are random; the class bias is set so that a moderate
+number of positions passes the score threshold. The JSON file contains the number of remaining boxes
+(`boxes_per_image`), because the time of the NMS depends on it.
 """
 import tempfile
 from pathlib import Path
@@ -32,7 +32,7 @@ IN_TURN = '{}, one after the other'
 
 def parse_args():
     parser = benchmark_parser(__doc__, rounds=7, repeats=1)
-    parser.add_argument('images', metavar='FOLDER', help='folder of at least two images')
+    parser.add_argument('images', metavar='FOLDER', help='folder with at least two images')
     parser.add_argument('--size', default='n', choices=SIZES, help='network size (default: n)')
     parser.add_argument('--head', default='multiseam', choices=[head for head in HEADS if head != NO_ATTENTION])
     parser.add_argument('--candidates', type=int, default=300,
@@ -41,7 +41,7 @@ def parse_args():
 
 
 def files(size: str, head: str, images: str, candidates: int, folder: str):
-    """Write config, checkpoint and ONNX file; nothing to time."""
+    """Write config, checkpoint and ONNX file; there is nothing to time."""
     import torch
     from mmengine.config import Config
     from synthetic import read_images, set_class_bias
@@ -61,7 +61,7 @@ def files(size: str, head: str, images: str, candidates: int, folder: str):
 
 
 def ours(images: str, workers: Optional[int], **model):
-    """A detector of ``mmseam.apis``; its times of the stages are means over the images of the last run."""
+    """Run a detector of ``mmseam.apis``; the times of its stages are means over the images of the last run."""
     from mmseam.apis import load_detector
     detector = load_detector(**model, device='cpu')
     facts = {}
@@ -76,7 +76,7 @@ def ours(images: str, workers: Optional[int], **model):
 
 
 def list_contenders(args, folder: str) -> list:
-    """All that take turns."""
+    """List the contenders."""
     models = {EAGER: dict(model=f'{folder}/config.py', checkpoint=f'{folder}/weights.pth', images=args.images),
               EXPORTED: dict(model=f'{folder}/model.onnx', images=args.images)}
     arguments = dict(folder=args.images, size=args.size, head=args.head, test_cfg=TEST_CFG, candidates=args.candidates)
@@ -101,7 +101,7 @@ def main():
     print_summary(f'{number} images, yolo11{args.size}, {args.head}', rows, reference)
     for name, facts in comparison.facts.items():
         stages = ', '.join(f'{stage} {milliseconds:.1f}' for stage, milliseconds in facts['stages_ms'].items())
-        print(f'{name}: {facts["boxes_per_image"]:.0f} boxes an image; ms an image: {stages}')
+        print(f'{name}: {facts["boxes_per_image"]:.0f} boxes per image; ms per image: {stages}')
     goals = []
     limits = {EAGER: 1.3, EXPORTED: 2, IN_TURN.format(EAGER): 1.3, IN_TURN.format(EXPORTED): 2}
     for name, limit in limits.items():

@@ -1,16 +1,16 @@
-"""Train by mmseam as shipped and by Ultralytics on the same faces from the same tensors, and score both alike.
+"""Train with mmseam and with Ultralytics on the same faces from the same tensors, and score both in the same way.
 
     python benchmarks/recipe_parity.py DATA OUT --peer-python peer/bin/python --peer-path FOLDER
     python benchmarks/recipe_parity.py DATA OUT --optimizer auto --seeds 0 1 2 --imgsz 320 --head multiseam
 
-YOLO11n of one class starts from backbone, neck and box branch of ``weights/yolo11n-pose.pt`` and a fresh class branch.
-The child config sets data, classes, epochs, image size and batch size, and nothing else. The averaged weights of both
-sides are tested by mmseam's pipeline and scored by pycocotools (score threshold 0.001, NMS at 0.7, 300 boxes per
-image); the peer's are also tested by the peer itself. Ten epochs at 160 pixels take some minutes on a CPU core. A run
-that is there already is not repeated; one training runs at a time.
+A YOLO11n with one class starts from the backbone, neck and box branch of ``weights/yolo11n-pose.pt`` and a newly
+initialized class branch. The child config sets only data, classes, epochs, image size and batch size. The EMA weights
+of both sides are tested with mmseam's pipeline and scored with pycocotools (score threshold 0.001, NMS at 0.7, 300
+boxes per image); those of the peer are also tested by the peer itself. Ten epochs at 160 pixels take a few minutes on
+a CPU core. Existing runs are not repeated; only one training runs at a time.
 
-DATA holds ``masked_faces/`` (``images/``, ``annotations.json``) and ``weights/yolo11n-pose.pt``. The start tensors are
-written by the peer, so that the first run of a head needs it.
+DATA contains ``masked_faces/`` (``images/``, ``annotations.json``) and ``weights/yolo11n-pose.pt``. The peer writes
+the start tensors, so the first run of a head needs it.
 """
 import argparse
 import json
@@ -33,14 +33,15 @@ PATHS = ('data', 'out', 'peer_python', 'peer_path', 'seeds')
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('data', type=Path)
-    parser.add_argument('out', type=Path, help='folder of all runs')
+    parser.add_argument('out', type=Path, help='folder for all runs')
     parser.add_argument('--peer-python', metavar='PATH', help='interpreter of an environment with ultralytics')
-    parser.add_argument('--peer-path', metavar='FOLDER', help='folder with torchvision_stub.py and the head')
+    parser.add_argument('--peer-path', metavar='FOLDER',
+                        help='folder with ultralytics_multiseam.py and torchvision_stub.py')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
     parser.add_argument('--imgsz', type=int, default=160)
     parser.add_argument('--epochs', type=int, default=10)
     parser.add_argument('--batch', type=int, default=16, help='images per iteration of all processes (default: 16)')
-    parser.add_argument('--processes', type=int, default=1, help='processes that share a batch of ours (default: 1)')
+    parser.add_argument('--processes', type=int, default=1, help="processes that share mmseam's batch (default: 1)")
     parser.add_argument('--optimizer', default='SGD', choices=['SGD', 'auto'])
     parser.add_argument('--head', default='plain', choices=['plain', 'multiseam'])
     parser.add_argument('--threads', type=int, default=1, help='CPU threads of each process (default: 1)')
@@ -49,23 +50,23 @@ def parse_args():
 
 # ======================== Runs ========================
 def call(args, log: Path, *command, **env) -> None:
-    """Run a command; its output goes to a file.
+    """Run a command and append its output to a file.
 
     Raises:
-        SystemExit: It failed.
+        SystemExit: The command failed.
     """
     threads = dict(OMP_NUM_THREADS=str(args.threads), OMP_WAIT_POLICY='passive')
     with open(log, 'a') as file:
         process = subprocess.run(list(map(str, command)), stdout=file, stderr=subprocess.STDOUT, check=False,
                                  env={**os.environ, **threads, **env})
     if process.returncode:
-        raise SystemExit(f'{command[1]} ended with {process.returncode}; see {log}')
+        raise SystemExit(f'{command[1]} failed with exit code {process.returncode}; see {log}')
 
 
 def call_peer(args, log: Path, action: str, out: Path, *options) -> None:
     """Run the peer's driver."""
     if not (args.peer_python and args.peer_path):
-        raise SystemExit(f'{out}: is not there yet; --peer-python and --peer-path are needed to make it')
+        raise SystemExit(f'{out} does not exist yet; --peer-python and --peer-path are needed to create it')
     env = dict(YOLO_VERBOSE='False', YOLO_OFFLINE='True', YOLO_CONFIG_DIR=tempfile.gettempdir())
     driver = FOLDER / 'peer' / 'training_driver.py'
     call(args, log, args.peer_python, driver, action, out, '--head', args.head, *options, PYTHONPATH=args.peer_path,
@@ -73,7 +74,7 @@ def call_peer(args, log: Path, action: str, out: Path, *options) -> None:
 
 
 def start_weights(args) -> Path:
-    """The start tensors in the forms of both sides."""
+    """Write the start tensors in the formats of both sides."""
     folder = args.out / f'start_{args.head}'
     if not (folder / 'start.pth').is_file():
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +86,7 @@ def start_weights(args) -> Path:
 
 
 def run_peer(args, folder: Path, seed: int) -> dict:
-    """Train by Ultralytics, the mosaic closed for as many epochs as ours; its weights are scored by both sides."""
+    """Train with Ultralytics, with as many epochs without mosaic as ours; both sides score its weights."""
     for name in ('images', 'labels', 'val.json', 'start.pt'):
         source = start_weights(args) if name == 'start.pt' else args.out / 'data'
         if not (folder / name).exists():
@@ -101,7 +102,7 @@ def run_peer(args, folder: Path, seed: int) -> dict:
 
 
 def run_ours(args, folder: Path, seed: int) -> dict:
-    """Train by mmseam's tools."""
+    """Train with mmseam's tools."""
     config = write_config(args, folder, seed)
     launch, option = [sys.executable], []
     if args.processes > 1:
@@ -122,7 +123,7 @@ def write_config(args, folder: Path, seed: int) -> Path:
 
 
 def detect(args, folder: Path, config: Path, weights: Path) -> dict:
-    """Score weights by mmseam's test pipeline."""
+    """Score weights with mmseam's test pipeline."""
     prefix = folder / 'by_mmseam'
     call(args, folder / 'log.txt', sys.executable, TOOLS / 'test.py', config, weights, '--work-dir', folder / 'test',
          '--cfg-options', f'test_evaluator.outfile_prefix={prefix}')
@@ -130,7 +131,7 @@ def detect(args, folder: Path, config: Path, weights: Path) -> dict:
 
 
 def result(args, side: str, seed: int) -> dict:
-    """AP of a run, which is made if it is not there."""
+    """Return the AP of a run, which is executed if it does not exist."""
     name = f'{args.head}_{args.optimizer}_{args.imgsz}px_{args.epochs}e_b{args.batch}'
     if side == OURS and args.processes > 1:
         name += f'x{args.processes}'
@@ -146,7 +147,7 @@ def result(args, side: str, seed: int) -> dict:
 
 
 def print_table(args, rows: dict) -> None:
-    """Means and seeds of both sides, in percent."""
+    """Print means and seeds of both sides, in percent."""
     print(f'\n{args.head}, {args.optimizer}, {args.imgsz} px, {args.epochs} epochs, batch {args.batch}')
     columns = {f'{side} {key}': [run[key] for run in results] for side, results in rows.items()
                for key in ('AP', 'AP50')}

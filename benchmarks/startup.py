@@ -1,7 +1,7 @@
-"""Start-up time: `import mmseam` beside the peer's `from ultralytics import YOLO`, and `--help` of every tool.
+"""Measure start-up time: `import mmseam`, the peer's `from ultralytics import YOLO`, and `--help` of every tool.
 
-Every run is a fresh process; a bare interpreter takes part to show what is not ours. Tools must not import PyTorch
-before they have parsed their options.
+Every run is a new process; the bare interpreter is measured as a baseline. Tools must not import PyTorch before they
+have parsed their options. Tools of the host packages are not measured, because they import it first.
 """
 import subprocess
 import sys
@@ -17,12 +17,17 @@ PEER_CODE = 'import torchvision_stub; from ultralytics import YOLO'
 
 def parse_args():
     parser = benchmark_parser(__doc__, rounds=7, repeats=1)
-    parser.add_argument('--tools', nargs='*', type=Path, help='tools to ask for --help (default: all)')
+    parser.add_argument('--tools', nargs='*', type=Path, help="tools to measure (default: all of mmseam's own)")
     return parse_benchmark_args(parser)
 
 
-def fresh_process(*command):
-    """A measure that starts a process as often as asked."""
+def own_tools():
+    """List the tools that do not run a tool of a host package."""
+    return [tool for tool in sorted(TOOLS.rglob('*.py')) if 'run_host_tool' not in tool.read_text(encoding='utf-8')]
+
+
+def new_process(*command):
+    """Return a function that starts a process ``repeats`` times and measures each."""
 
     def run(repeats: int):
         times = []
@@ -36,14 +41,14 @@ def fresh_process(*command):
 
 
 def imports_torch(tool: Path) -> bool:
-    """Whether ``--help`` of a tool imports PyTorch."""
+    """Return whether ``--help`` of a tool imports PyTorch."""
     process = subprocess.run([sys.executable, '-X', 'importtime', str(tool), '--help'], check=True, text=True,
                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     return any(line.rsplit('|', 1)[-1].strip() == 'torch' for line in process.stderr.splitlines())
 
 
 def show(comparison: Comparison, torch_users: list) -> dict:
-    """Print the table; returns its rows."""
+    """Print the table; return its rows."""
     from rich.console import Console
     from rich.table import Table
     table = Table('start', 'ms', 'over a bare interpreter, ms', 'imports torch', title='start-up, medians')
@@ -61,15 +66,15 @@ def show(comparison: Comparison, torch_users: list) -> dict:
 
 def main():
     args = parse_args()
-    tools = sorted(TOOLS.rglob('*.py')) if args.tools is None else [tool.resolve() for tool in args.tools]
+    tools = own_tools() if args.tools is None else [tool.resolve() for tool in args.tools]
     names = {tool: str(tool.relative_to(TOOLS)) for tool in tools}
-    measures = {BARE: fresh_process(sys.executable, '-c', 'pass')}
+    measures = {BARE: new_process(sys.executable, '-c', 'pass')}
     if args.peer_python:
         path = f'import sys; sys.path.append({args.peer_path!r}); '
-        measures[PEER] = fresh_process(args.peer_python, '-c', path + PEER_CODE)
-    measures.update({code: fresh_process(sys.executable, '-c', code) for code in (OURS, API)})
-    measures.update({names[tool]: fresh_process(sys.executable, str(tool), '--help') for tool in tools})
-    take_turns(measures, 1, 1)  # fills the disk's cache
+        measures[PEER] = new_process(args.peer_python, '-c', path + PEER_CODE)
+    measures.update({code: new_process(sys.executable, '-c', code) for code in (OURS, API)})
+    measures.update({names[tool]: new_process(sys.executable, str(tool), '--help') for tool in tools})
+    take_turns(measures, 1, 1)  # fills the disk cache
     comparison = Comparison(take_turns(measures, args.rounds, args.repeats), {}, {})
     torch_users = [names[tool] for tool in tools if imports_torch(tool)]
     rows = show(comparison, torch_users)

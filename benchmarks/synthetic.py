@@ -1,6 +1,6 @@
-"""Random weights with which a network works as a trained one does, and random images with boxes.
+"""Random weights with which a network behaves like a trained one, and random images with boxes.
 
-Needs PyTorch only, so that a peer's interpreter can use it too.
+Only PyTorch is needed, so that a peer's interpreter can use this module too.
 """
 import math
 from itertools import islice
@@ -13,9 +13,9 @@ from torch.optim.swa_utils import update_bn
 
 
 def settle(network: nn.Module, images: Tensor) -> None:
-    """Give the batch normalizations the statistics of ``images`` (B, 3, H, W), B >= 2, and evaluate from then on.
+    """Set the batch normalization statistics from ``images`` (B, 3, H, W), B >= 2, and switch to evaluation mode.
 
-    As initialized they would let the maps fade from layer to layer, down to numbers that a processor takes longer for.
+    With the initial statistics, values would shrink from layer to layer down to denormal numbers, which are slow.
     """
     update_bn([images], network)
     network.eval()
@@ -23,13 +23,13 @@ def settle(network: nn.Module, images: Tensor) -> None:
 
 @torch.no_grad()
 def set_class_bias(predictors: Iterable[nn.Conv2d], logits: Tensor, candidates: float, score_thr: float) -> None:
-    """Move the class logits so that a moderate number of positions is above the score threshold.
+    """Shift the class logits so that a moderate number of positions is above the score threshold.
 
     Args:
         predictors (Iterable[nn.Conv2d]): The last layers of the class branches.
-        logits (Tensor): What they put out for some images, (B, N).
-        candidates (float): Positions an image to be above the threshold, on average.
-        score_thr (float): The threshold of the sigmoid.
+        logits (Tensor): Their outputs for some images, (B, N).
+        candidates (float): Average number of positions per image to be above the threshold.
+        score_thr (float): Threshold of the sigmoid scores.
     """
     bound = logits.flatten().topk(round(candidates * len(logits))).values[-1]
     for predictor in predictors:
@@ -37,11 +37,11 @@ def set_class_bias(predictors: Iterable[nn.Conv2d], logits: Tensor, candidates: 
 
 
 def labeled_images(batch: int, imgsz: int, boxes: int) -> Tuple[Tensor, Tensor]:
-    """A batch as a loader hands it over.
+    """Make a batch like that of a data loader.
 
     Returns:
-        tuple: Images (batch, 3, imgsz, imgsz) uint8, and boxes (batch * boxes, 5): number of the image, center x and
-        y, width and height, as fractions of the image and inside it.
+        tuple: Images (batch, 3, imgsz, imgsz) uint8, and boxes (batch * boxes, 5): index of the image, center x and y,
+        width and height, as fractions of the image and inside it.
     """
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(256, (batch, 3, imgsz, imgsz), dtype=torch.uint8, generator=generator)
@@ -51,7 +51,7 @@ def labeled_images(batch: int, imgsz: int, boxes: int) -> Tuple[Tensor, Tensor]:
 
 
 def read_images(folder: str, imgsz: int, at_most: int = 8) -> Tensor:
-    """The first pictures of a folder as a batch (B, 3, imgsz, imgsz) of RGB in [0, 1], each pulled to a square."""
+    """Read the first images of a folder as a batch (B, 3, imgsz, imgsz) of RGB in [0, 1], stretched to squares."""
     import cv2
     files = map(str, sorted(Path(folder).iterdir()))
     pictures = islice((picture for picture in map(cv2.imread, files) if picture is not None), at_most)

@@ -1,7 +1,7 @@
-"""Time of a training step: normalization, forward, loss, backward, clipping of the gradients and the optimizer's step.
+"""Measure a training step: normalization, forward, loss, backward, gradient clipping and optimizer step.
 
-A fixed batch of noise with boxes, without a loader; the exponential moving average is left out on both sides. The
-learning rate of 1e-6 leaves the network as it is, so that every step has the same work. On CUDA with mixed precision.
+The batch is fixed noise with boxes, without a data loader; both sides omit the exponential moving average. The
+learning rate of 1e-6 hardly changes the network, so that every step does the same work. CUDA uses mixed precision.
 """
 from common import (
     benchmark_parser,
@@ -17,7 +17,7 @@ from common import (
 from networks import HEADS, NO_ATTENTION, SIZES, build_detector, load_network_config
 from worker import Contender
 
-# On CPUs the schedules train channels-last and keep freed memory (mmseam.ChannelsLastHook, mmseam.KeepMemoryHook).
+# On CPUs the configs train channels-last and keep freed memory (mmseam.ChannelsLastHook, mmseam.KeepMemoryHook).
 OURS, PEER = ('as configured', 'channels-last alone', 'neither'), 'peer'
 
 
@@ -25,15 +25,15 @@ def parse_args():
     parser = benchmark_parser(__doc__, rounds=5, repeats=3)
     parser.add_argument('--size', default='n', choices=SIZES, help='network size (default: n)')
     parser.add_argument('--head', default='multiseam', choices=[head for head in HEADS if head != NO_ATTENTION])
-    parser.add_argument('--imgsz', type=int, help='side of the images (default: 320; 640 with CUDA)')
-    parser.add_argument('--batch', type=int, help='images in a step (default: 16; 64 with CUDA)')
-    parser.add_argument('--boxes', type=int, default=8, help='boxes in an image (default: %(default)s)')
-    parser.add_argument('--device', choices=['cpu', 'cuda'], help='default: cuda where there is one')
+    parser.add_argument('--imgsz', type=int, help='side length of the images (default: 320; 640 with CUDA)')
+    parser.add_argument('--batch', type=int, help='images per step (default: 16; 64 with CUDA)')
+    parser.add_argument('--boxes', type=int, default=8, help='boxes per image (default: %(default)s)')
+    parser.add_argument('--device', choices=['cpu', 'cuda'], help='default: cuda if available')
     return parse_benchmark_args(parser)
 
 
 def step(size: str, head: str, form: str, imgsz: int, batch: int, boxes: int, device: str):
-    """A step as MMEngine's loop makes it, with the optimizer of the config."""
+    """Run a step like MMEngine's loop, with the optimizer of the config."""
     import torch
     from mmengine.optim import build_optim_wrapper
     from synthetic import labeled_images

@@ -1,6 +1,6 @@
-"""Measure the WIDER FACE evaluation: time and memory beside a plain Python evaluator, and what settings cost in AP.
+"""Measure the WIDER FACE evaluation: time and memory compared with a plain Python evaluator, and AP by setting.
 
-Runs on real detections of the validation set; the plain evaluator is the one of the tests.
+Run it on real detections of the validation set; the plain evaluator is that of the tests.
 """
 import argparse
 import json
@@ -15,9 +15,9 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('results', help='folder or archive of result files')
     parser.add_argument('--gt', required=True, help='folder with the official .mat files')
-    parser.add_argument('--boxes', type=int, default=1_800_000, help='size of the large set (default: %(default)s)')
-    parser.add_argument('--skip-plain', action='store_true', help='leave out the plain evaluator, which takes minutes')
-    parser.add_argument('--out', metavar='JSON', help='write the measurements')
+    parser.add_argument('--boxes', type=int, default=1_800_000, help='boxes in the large set (default: %(default)s)')
+    parser.add_argument('--skip-plain', action='store_true', help='skip the plain evaluator, which takes minutes')
+    parser.add_argument('--out', metavar='JSON', help='write the measurements to this file')
     return parser.parse_args()
 
 
@@ -28,7 +28,7 @@ def timed(function, *args):
 
 
 def plain_evaluation(truth, detections):
-    """AP of each subset by the evaluator of the tests, one subset after the other as the usual scripts do."""
+    """Compute the AP of each subset with the evaluator of the tests, one subset at a time as the usual scripts do."""
     import numpy as np
     sys.path.insert(0, str(REPOSITORY / 'tests' / 'test_evaluation'))
     from wider_face_reference import reference_evaluation
@@ -41,7 +41,7 @@ def plain_evaluation(truth, detections):
 
 
 def enlarge(detections, boxes):
-    """The same detections several times over, moved a little, until there are as many boxes as asked for."""
+    """Repeat the detections with small random shifts until there are at least ``boxes`` boxes."""
     import numpy as np
     rng = np.random.default_rng(0)
     factor = -(-boxes // sum(map(len, detections.values())))
@@ -55,7 +55,7 @@ def enlarge(detections, boxes):
 
 
 def write_folder(folder, detections):
-    """Result files as a test script leaves them."""
+    """Write result files like those of a test script."""
     for key, rows in detections.items():
         path = Path(folder, f'{key}.txt')
         path.parent.mkdir(exist_ok=True)
@@ -64,7 +64,7 @@ def write_folder(folder, detections):
 
 
 def measure(args):
-    """Seconds of every part, and the AP of both evaluators."""
+    """Measure the seconds of every part, and the AP of both evaluators."""
     from tempfile import TemporaryDirectory
 
     from mmseam.evaluation.functional import (
@@ -100,7 +100,7 @@ def measure(args):
 
 
 def settings(truth, detections):
-    """AP in percent under settings that users choose without knowing what they cost."""
+    """Compute the AP in percent under common settings whose effect users may not know."""
     import numpy as np
 
     from mmseam.evaluation.functional import WIDERFaceGroundTruth, evaluate_wider_face
@@ -108,12 +108,12 @@ def settings(truth, detections):
     def best(rows, number):
         return rows[np.argsort(-rows[:, 4], kind='stable')[:number]]
 
-    # A pixel less in every width and height undoes the pixel that the protocol adds.
+    # One pixel less in every width and height compensates for the pixel that the protocol adds.
     smaller = WIDERFaceGroundTruth(truth.keys, truth.boxes - [0, 0, 1, 1], truth.offsets, truth.subsets)
     changes = {
         'as given': (truth, lambda rows: rows),
         'coordinates truncated': (truth, lambda rows: np.column_stack([np.trunc(rows[:, :4]), rows[:, 4]])),
-        'at most 300 an image': (truth, lambda rows: best(rows, 300)),
+        'at most 300 per image': (truth, lambda rows: best(rows, 300)),
         'score at least .25': (truth, lambda rows: rows[rows[:, 4] >= .25]),
         'IoU without + 1': (smaller, lambda rows: rows - [0, 0, 1, 1, 0]),
     }
@@ -127,7 +127,7 @@ def settings(truth, detections):
 
 
 def show(seconds, ap, effects, peak):
-    """The three tables."""
+    """Print the three tables."""
     from rich.console import Console
     from rich.table import Table
     console = Console()

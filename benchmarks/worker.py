@@ -1,15 +1,15 @@
-"""A contender of a benchmark in a process of its own, so that no thread pool or memory of another is in its way.
+"""Run a contender of a benchmark in its own process, so that contenders share neither thread pools nor memory.
 
-A contender is a function that sets something up and returns what is to be timed::
+A contender is a function that sets something up and returns the function to time::
 
-    def setting_up(imgsz):  # in benchmarks/some_benchmark.py or benchmarks/peer/some_peer.py
+    def set_up(imgsz):  # in benchmarks/some_benchmark.py or benchmarks/peer/some_peer.py
         ...
-        return run, facts  # run() is timed; facts is a dict, filled by any call, that goes to the json
+        return run, facts  # run() is timed; facts is a dict for the JSON file, which any call may fill
 
-``Contender('name', 'some_benchmark:setting_up', dict(imgsz=640))`` names it, and :class:`Worker` starts a process that
-runs this file. It imports nothing but the standard library, so that it works with the interpreter of a peer, which has
-other packages. It reads ``run N`` from its standard input, answers with the seconds of N runs as a json list, answers
-``facts`` with its facts and its peak memory, and ends when its input closes.
+``Contender('name', 'some_benchmark:set_up', dict(imgsz=640))`` describes it, and :class:`Worker` starts a process that
+runs this file. This file imports only the standard library, so that it runs with the interpreter of a peer, which has
+other packages. The process reads ``run N`` from its standard input and answers with the seconds of N runs as a JSON
+list, answers ``facts`` with its facts and its peak memory, and ends when its input closes.
 """
 import importlib
 import json
@@ -25,9 +25,9 @@ from typing import Callable, List, NamedTuple, Sequence
 FOLDER = Path(__file__).resolve().parent
 
 
-# ======================== The parent's side ========================
+# ======================== Parent process ========================
 class Contender(NamedTuple):
-    """One of the things compared: ``module:function`` of this folder and its arguments."""
+    """A contender: ``module:function`` of this folder and its arguments."""
     name: str
     function: str
     arguments: dict = {}
@@ -37,18 +37,18 @@ class Contender(NamedTuple):
 
 
 class ContenderError(RuntimeError):
-    """A contender cannot run; the message ends with its last words."""
+    """A contender cannot run; the message ends with the last lines of its output."""
 
 
 class Worker:
     """A running contender.
 
     Args:
-        contender (Contender): What to start.
-        threads (int): Threads of OpenMP, and of PyTorch with it.
+        contender (Contender): The contender to start.
+        threads (int): Number of threads of OpenMP, and thus of PyTorch.
 
     Raises:
-        ContenderError: It did not get ready, or failed later.
+        ContenderError: It failed to start, or failed later.
     """
 
     def __init__(self, contender: Contender, threads: int) -> None:
@@ -62,15 +62,15 @@ class Worker:
         self._read()
 
     def run(self, repeats: int) -> List[float]:
-        """Seconds of ``repeats`` runs."""
+        """Run ``repeats`` times; return the seconds of each run."""
         return self._ask(f'run {repeats}')
 
     def facts(self) -> dict:
-        """What the contender says about itself, with ``peak_mb``, ``threads`` and ``torch``."""
+        """Return the facts of the contender, with ``peak_mb``, ``threads`` and ``torch``."""
         return self._ask('facts')
 
     def close(self) -> None:
-        """Let the process end."""
+        """End the process."""
         self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
@@ -92,11 +92,11 @@ class Worker:
         return answer
 
 
-# ======================== The contender's process ========================
+# ======================== Contender process ========================
 def serve(function: str, arguments: dict) -> None:
-    """Set up and answer until the input closes."""
+    """Set up the contender and answer requests until the input closes."""
     answers = os.fdopen(os.dup(1), 'w')
-    os.dup2(2, 1)  # what libraries print must not end up among the answers
+    os.dup2(2, 1)  # the output of libraries must not mix with the answers
 
     def answer(value) -> None:
         answers.write(json.dumps(value) + '\n')
@@ -106,7 +106,7 @@ def serve(function: str, arguments: dict) -> None:
         module, name = function.split(':')
         run, facts = getattr(importlib.import_module(module), name)(**arguments)
         if run is not None:
-            run()  # whatever is compiled or allocated at first; and a contender that cannot run says so now
+            run()  # compile and allocate now, and fail now if it cannot run
         answer('ready')
         for line in sys.stdin:
             request, *numbers = line.split()
@@ -117,7 +117,7 @@ def serve(function: str, arguments: dict) -> None:
 
 
 def _times(run: Callable[[], object], repeats: int) -> List[float]:
-    run()  # brings the caches back from the contender before
+    run()  # refill the caches, which the previous contender has used
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -134,7 +134,7 @@ def _process_facts() -> dict:
 
 def _peak_mb() -> float:
     status = Path('/proc/self/status')
-    if status.is_file():  # Linux hands ru_maxrss on from the process that started this one
+    if status.is_file():  # on Linux, ru_maxrss is inherited from the parent process
         lines = status.read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith('VmHWM')) / 2**10
     import resource
@@ -142,7 +142,7 @@ def _peak_mb() -> float:
 
 
 def matrix_product(size: int = 4096, device: str = 'cpu'):
-    """The machine's limit as a contender: a product of square matrices, fp32 on a CPU and fp16 on a GPU."""
+    """Measure the machine's limit: a product of square matrices, fp32 on a CPU and fp16 on a GPU."""
     import torch
     a, b = torch.randn(2, size, size, device=device, dtype=torch.half if device == 'cuda' else torch.float)
 

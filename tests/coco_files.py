@@ -7,7 +7,7 @@ from wider_face_files import write_image
 
 
 def coco_box(box: Sequence[float], category: int = 1, segmentation=None, **more) -> dict:
-    """An annotation, ``box`` = (x, y, width, height), without image and id."""
+    """Make an annotation without image and id; ``box`` = (x, y, width, height)."""
     more = dict(more) if segmentation is None else dict(more, segmentation=segmentation)
     return dict(bbox=list(box), area=box[2] * box[3], category_id=category, iscrowd=0, **more)
 

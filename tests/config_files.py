@@ -25,7 +25,7 @@ def size_of(config: Path) -> str:
 
 
 def metadata_of(config: Path) -> dict:
-    """The config's entry in the metafile of its family."""
+    """Return the config's entry in the metafile of its family."""
     entries = [m for m in load(config.parent / 'metafile.yml')['Models'] if m['Name'] == config.stem]
     assert len(entries) == 1, f'{config.parent.name}/metafile.yml has {len(entries)} entries for {config.stem}'
     return entries[0]
@@ -38,7 +38,7 @@ def build_model(cfg: Config, device: str = 'cpu') -> nn.Module:
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Number of trainable parameters."""
+    """Count the trainable parameters."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 

@@ -39,7 +39,7 @@ def repo() -> Path:
 
 @pytest.fixture(scope='session')
 def metadata():
-    """Makes the metadata of an export of the small detector."""
+    """Return a function that makes the metadata of an export of the small detector."""
     from small_detector import METADATA
 
     from mmseam.inference.metadata import ModelMetadata

@@ -142,21 +142,21 @@ MILLIONS_OF_CONTAINERS = b']\x94' * 4_000_000 + b'.'
 
 
 def write_results(path: Path, data: bytes) -> Path:
-    """A pickle as ``tools/test.py --out`` writes it."""
+    """Make a pickle like those of ``tools/test.py --out``."""
     path = path.with_suffix('.pkl')
     path.write_bytes(data)
     return path
 
 
 def write_zip(path: Path, data: bytes) -> Path:
-    """A pickle where a checkpoint of PyTorch has it."""
+    """Make a PyTorch checkpoint with this pickle."""
     with zipfile.ZipFile(path, 'w') as archive:
         archive.writestr('archive/data.pkl', data)
     return path
 
 
 def write_legacy(path: Path, data: bytes) -> Path:
-    """A pickle where a checkpoint of PyTorch before 1.6 has it."""
+    """Make a checkpoint in the format before PyTorch 1.6 with this pickle."""
     header = b''.join(pickle.dumps(part, 2) for part in (0x1950a86a20f9469cfc6c, 1001, dict(little_endian=True)))
     path.write_bytes(header + data + pickle.dumps([], 2))
     return path

@@ -24,7 +24,7 @@ def metadata_texts(hostile=(), **changes) -> dict:
 
 
 def image(*scores: float, size=(64, 64)) -> np.ndarray:
-    """An image (3, H, W) that has these three scores."""
+    """Make an image (3, H, W) that gets these three scores."""
     return np.broadcast_to(np.array(scores, np.float32)[:, None, None], (3, *size)).copy()
 
 

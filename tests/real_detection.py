@@ -1,4 +1,4 @@
-"""Runs tools/test.py with converted weights on real images, for the tests that need what it puts out."""
+"""Run tools/test.py with converted weights on real images, for the tests that need its outputs."""
 import json
 import os
 import subprocess
@@ -17,7 +17,7 @@ test_dataloader = dict(
 
 
 def run(*command, timeout=900) -> str:
-    """Run a command on one core; returns what it wrote to both streams."""
+    """Run a command on one core; return what it wrote to both streams."""
     process = subprocess.run([sys.executable, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                              text=True, timeout=timeout, check=False, env=dict(os.environ, OMP_NUM_THREADS='1'))
     assert process.returncode == 0, process.stdout
@@ -25,7 +25,7 @@ def run(*command, timeout=900) -> str:
 
 
 def convert(source: Path, folder: Path) -> Path:
-    """Convert an Ultralytics checkpoint by the tool."""
+    """Convert an Ultralytics checkpoint with the tool."""
     target = folder / f'{source.stem}.pth'
     run(ROOT / 'tools' / 'model_converters' / 'ultralytics_to_mmseam.py', source, target)
     return target
@@ -37,8 +37,8 @@ def write_config(path: Path, base: str, data_root: Path, dataset: str, more: str
     Args:
         path (Path): The config to write.
         base (str): A config below ``configs/``.
-        data_root (Path): Folder of the data set.
-        dataset (str): Further arguments of the data set.
+        data_root (Path): Folder of the dataset.
+        dataset (str): Further arguments of the dataset.
         more (str): Further lines. Defaults to ''.
 
     Returns:
@@ -49,7 +49,7 @@ def write_config(path: Path, base: str, data_root: Path, dataset: str, more: str
 
 
 def run_test(config: Path, checkpoint: Path, work_dir: Path, *options, processes: int = 1) -> dict:
-    """Run tools/test.py, with several processes as tools/dist_test.sh does; returns the metrics it logged."""
+    """Run tools/test.py, with several processes as tools/dist_test.sh does; return the metrics it logged."""
     launch = ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={processes}'] if processes > 1 else []
     launcher = ['--launcher', 'pytorch'] if processes > 1 else []
     run(*launch, ROOT / 'tools' / 'test.py', config, checkpoint, '--work-dir', work_dir, *launcher, *options)

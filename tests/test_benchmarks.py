@@ -1,4 +1,4 @@
-"""The scripts of benchmarks/: they run, and their figures belong together; an export or a training step is slow."""
+"""Tests of the scripts in benchmarks/: they run, and their figures are consistent."""
 import importlib
 import json
 import os
@@ -36,13 +36,13 @@ def fails_later(calls=[]):
 
 @pytest.fixture
 def common(monkeypatch):
-    """The module as the scripts see it."""
+    """Import the module as the scripts do."""
     monkeypatch.syspath_prepend(str(FOLDER))
     return importlib.import_module('common')
 
 
 def run(script, *options, out=None):
-    """Run a script on one core with the least of rounds; returns its json."""
+    """Run a script on one core; return its JSON file, or its output without one."""
     out_options = ['--out', str(out)] if out else []
     process = subprocess.run([sys.executable, str(FOLDER / script), *map(str, options), *out_options], timeout=600,
                              env=dict(os.environ, OMP_NUM_THREADS='1'), text=True, check=False,
@@ -52,7 +52,7 @@ def run(script, *options, out=None):
 
 
 def check_rows(rows, images, reference):
-    """Figures of a table that follow from each other."""
+    """Check that the figures of a table are consistent."""
     for row in rows.values():
         assert row['ms'] > 0 and row['facts']['peak_mb'] > 10 and row['facts']['threads'] == 1
         assert row['per_second'] == pytest.approx(1000 * images / row['ms'])
@@ -129,7 +129,7 @@ def test_help_imports_no_torch(script):
 def test_peer_needs_both_options(tmp_path):
     process = subprocess.run([sys.executable, str(FOLDER / 'startup.py'), '--peer-path', str(tmp_path)], check=False,
                              text=True, stderr=subprocess.PIPE)
-    assert process.returncode == 2 and '--peer-python and --peer-path belong together' in process.stderr
+    assert process.returncode == 2 and '--peer-python and --peer-path must be given together' in process.stderr
 
 
 def test_forward(tmp_path):

@@ -43,7 +43,7 @@ def transforms(pipeline):
 
 
 def batch(model, size=1, num_classes=1):
-    """A batch as ``yolo_collate`` makes it, preprocessed."""
+    """Make a preprocessed batch in the form of ``yolo_collate``."""
     images = torch.randint(0, 256, (size, 3, HEIGHT, WIDTH), dtype=torch.uint8)
     rows = [[index, label % num_classes, *box] for index in range(size) for label, box in enumerate(BOXES)]
     data = dict(inputs=images, data_samples=dict(bboxes_labels=torch.tensor(rows)))

@@ -41,7 +41,7 @@ def restore_default_scope():
 
 @pytest.fixture()
 def child_config(tmp_path, monkeypatch):
-    """A config in a folder of its own that inherits ours by name, with two images to train on and two to test on."""
+    """Write a config in its own folder that inherits ours by name, with two images to train on and two to test on."""
     names = list(FACES)
     write_wider_face(tmp_path, {name: FACES[name] for name in names[:2]}, 'train')
     write_wider_face(tmp_path, {name: FACES[name] for name in names[2:]}, 'val')

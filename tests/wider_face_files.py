@@ -9,7 +9,7 @@ Face = Sequence[int]
 
 
 def face(x: int, y: int, w: int, h: int, invalid: int = 0, occlusion: int = 0) -> List[int]:
-    """A face line's ten numbers."""
+    """Make the ten numbers of a face line."""
     return [x, y, w, h, 1, 0, 1, invalid, occlusion, 0]
 
 
@@ -23,7 +23,7 @@ def annotation_text(images: Dict[str, Sequence[Face]]) -> str:
 
 
 def write_image(path: Path, size: Tuple[int, int] = (120, 80), seed: int = 0) -> None:
-    """A JPEG of smooth noise, ``size`` = (width, height)."""
+    """Make a JPEG of smooth noise; ``size`` = (width, height)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(seed).integers(0, 255, (8, 12, 3), dtype=np.uint8)
     cv2.imwrite(str(path), cv2.resize(noise, size, interpolation=cv2.INTER_CUBIC))

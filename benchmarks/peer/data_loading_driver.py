@@ -1,9 +1,9 @@
-"""Ultralytics' training data set as a contender of ``data_loading.py``; runs with the interpreter of the peer."""
+"""Ultralytics' training dataset as a contender of ``data_loading.py``; runs with the peer's interpreter."""
 from pathlib import Path
 
 
 def peer_loader(folder, imgsz, workers, batch, number):
-    """Mosaic, affine (scale .5, translate .1), HSV and flip are Ultralytics' defaults of training."""
+    """Load with Ultralytics' default training augmentation: mosaic, affine (scale .5, translate .1), HSV and flip."""
     import torch
     import torchvision_stub  # noqa: F401  (before ultralytics, whose torchvision may not fit its torch)
     from loader_data import loading_run

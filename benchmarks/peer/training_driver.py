@@ -1,11 +1,11 @@
-"""Ultralytics' side of ``recipe_parity.py``: train on a COCO json, or record the schedule; runs with the peer's Python.
+"""Ultralytics' side of ``recipe_parity.py``: train, or record the schedule; runs with the peer's interpreter.
 
     python training_driver.py trace OUT.json --images 600 --batch 16 --epochs 100
     python training_driver.py start OUT --weights yolo11n-pose.pt
     python training_driver.py train OUT --imgsz 160 --epochs 10 --seed 0
 
-OUT holds ``faces.yaml``, ``val.json`` and the images already. A trace needs neither images nor a network: the trainer's
-own loop runs over empty batches.
+OUT already contains ``faces.yaml``, ``val.json`` and the images. ``trace`` needs neither images nor a network: the
+trainer's own loop runs over empty batches.
 """
 import argparse
 import itertools
@@ -30,7 +30,7 @@ from ultralytics.nn.tasks import DetectionModel  # noqa: E402
 
 # ======================== Schedule ========================
 class NoNetwork(torch.nn.Module):
-    """One weight, one normalization and one bias, for the three groups of parameters."""
+    """One weight, one normalization layer and one bias, for the three parameter groups."""
 
     def __init__(self, classes):
         super().__init__()
@@ -42,7 +42,7 @@ class NoNetwork(torch.nn.Module):
 
 
 class NoData(list):
-    """As many empty batches as the images fill."""
+    """As many empty batches as the images would fill."""
 
     def __init__(self, images, batch):
         super().__init__([dict(img=torch.zeros(2, 1, 2, 2), cls=torch.zeros(0))] * math.ceil(images / batch))
@@ -53,7 +53,7 @@ class NoData(list):
 
 
 class ScheduleTrainer(BaseTrainer):
-    """The trainer's loop and schedule without data, network, validation and files."""
+    """Ultralytics' training loop and schedule without data, network, validation and files."""
 
     def __init__(self, images, classes, **overrides):
         self.images, self.classes, self.num_steps, self.rows, self.steps = images, classes, 0, [], []
@@ -106,12 +106,12 @@ class ScheduleTrainer(BaseTrainer):
 
 
 def runs(values):
-    """Equal neighbors as [value, number]."""
+    """Group equal neighbors as [value, number]."""
     return [[value, len(list(group))] for value, group in itertools.groupby(values)]
 
 
 def trace(args):
-    """Rates of weights, normalization and biases, momentum and accumulation; iterations between optimizer steps."""
+    """Record rates of weights, normalization and biases, momentum, accumulation, and iterations between steps."""
     trainer = ScheduleTrainer(
         args.images, args.classes, data=None, model='', epochs=args.epochs, batch=args.batch,
         optimizer=args.optimizer, patience=0, project=str(args.out.parent), name=args.out.stem, exist_ok=True,
@@ -130,9 +130,9 @@ def trace(args):
 
 # ======================== Training ========================
 def build_network(head):
-    """A fresh network of one class, with the published YOLO11 MultiSEAM head if asked for.
+    """Build a network with one class, and with the published YOLO11 MultiSEAM head for ``head='multiseam'``.
 
-    Its classes are put where people paste them, so that checkpoints can be loaded.
+    The classes of the head are added to Ultralytics' module, as users do, so that checkpoints can be loaded.
     """
     torch.manual_seed(0)
     if head == 'plain':
@@ -150,7 +150,7 @@ def build_network(head):
 
 
 def start(args):
-    """Write ``start.pt``: pretrained backbone, neck and what fits of the box branch; fresh classes."""
+    """Write ``start.pt``: pretrained backbone, neck and matching tensors of the box branch; a new class branch."""
     loaded = torch.load(args.weights, weights_only=False, map_location='cpu')['model'].float().state_dict()
     net = build_network(args.head)
     own = net.state_dict()
@@ -164,9 +164,9 @@ def start(args):
 
 
 class Trainer(DetectionTrainer):
-    """Ultralytics' trainer, which would build the network anew from its YAML and so lose another head.
+    """Train a given network; Ultralytics' trainer would rebuild it from its YAML and lose a custom head.
 
-    Its validation is left out: the published head fails on images that are not squares.
+    Validation is disabled: the published head fails on images that are not square.
     """
 
     head = 'plain'
@@ -184,7 +184,7 @@ class Trainer(DetectionTrainer):
 
 
 def train(args):
-    """Train on ``faces.yaml`` and write ``detections.json``, the boxes of the averaged weights."""
+    """Train on ``faces.yaml`` and write ``detections.json``, the boxes of the EMA weights."""
     build_network(args.head)  # the classes that start.pt names
     Trainer.head = args.head
     model = YOLO(str(args.out / 'start.pt'))

@@ -1,6 +1,6 @@
-"""The peer's side: Ultralytics with the article's head, driven in its own interpreter (see ``worker.Contender``).
+"""The peer: Ultralytics with the published YOLO11 MultiSEAM head, in its own interpreter (see ``worker.Contender``).
 
-Its folder on the path holds ``ultralytics_multiseam.py`` (``ArticleNet``) and ``torchvision_stub.py``.
+The folder of ``--peer-path`` contains ``ultralytics_multiseam.py`` (``ArticleNet``) and ``torchvision_stub.py``.
 """
 import contextlib
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ HEADS = {'plain': 'Detect', 'seam': 'Detect_SEAM', 'multiseam': 'Detect_MultiSEA
 
 
 def build_network(size, head, images):
-    """Ultralytics' own detection model that ends in the article's head, so that all of its code works with it."""
+    """Build Ultralytics' detection model with the published head, so that all of its code works with it."""
     torch.manual_seed(0)
     article = ArticleNet(size, 1, HEADS[head])
     model, layers = article.net, article.net.model
@@ -27,7 +27,7 @@ def build_network(size, head, images):
 
 
 def forward(size, head, imgsz, batch, device):
-    """The fused network, decoding included."""
+    """Run the fused network, decoding included."""
     model = build_network(size, head, torch.randn(2, 3, *2 * [max(imgsz, 256)])).fuse(verbose=False).to(device)
     images = torch.randn(batch, 3, imgsz, imgsz, device=device)
 
@@ -41,7 +41,7 @@ def forward(size, head, imgsz, batch, device):
 
 
 def training_step(size, head, imgsz, batch, boxes, device):
-    """Forward, loss, backward, clipping and optimizer step, as Ultralytics' trainer does them, without EMA."""
+    """Run forward, loss, backward, clipping and optimizer step like Ultralytics' trainer, without EMA."""
     from ultralytics.engine.trainer import BaseTrainer
     images, labels = labeled_images(batch, imgsz, boxes)
     model = build_network(size, head, torch.randn(2, 3, *2 * [max(imgsz, 256)])).to(device).train()
@@ -65,9 +65,9 @@ def training_step(size, head, imgsz, batch, boxes, device):
 
 
 def prediction(folder, size, head, test_cfg, candidates):
-    """Ultralytics' own prediction, JPEG to boxes, one image at a time.
+    """Run Ultralytics' own prediction from JPEG to boxes, one image at a time.
 
-    On a CPU its ``predict`` leaves a core free; here it gets the threads of the other contenders.
+    On a CPU its ``predict`` leaves a core free; here it uses as many threads as the other contenders.
     """
     from ultralytics import YOLO
     threads = torch.get_num_threads()

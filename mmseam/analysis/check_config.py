@@ -31,7 +31,7 @@ def check_config(cfg: Config) -> None:
 
 
 def _check_test_cfg(model: ConfigDict) -> Iterator[str]:
-    """Settings of the post-processing of YOLO11's head; other heads may have others."""
+    """Check the postprocessing settings of YOLO11's head; other heads may have other settings."""
     if str((model.get('bbox_head') or {}).get('type')).endswith('YOLO11Head') and model.get('test_cfg') is not None:
         try:
             check_test_cfg(model.test_cfg)

@@ -4,11 +4,11 @@ from typing import Dict, List, NamedTuple, Tuple
 
 import numpy as np
 import torch
-from mmdet.models import SingleStageDetector
 from mmengine.dataset import BaseDataset, pseudo_collate
 from torch import nn
 from tqdm import tqdm
 
+from mmseam.inference.backends.pytorch import is_dense_detector
 from mmseam.inference.stopwatch import StopWatch
 
 NETWORK_STAGES = ('preprocess', 'forward', 'postprocess')
@@ -66,7 +66,7 @@ def _time_image(model: nn.Module, dataset: BaseDataset, index: int) -> Tuple[Dic
     data = watch('load', lambda: pseudo_collate([dataset[index]]))
     data = watch('preprocess', lambda: model.data_preprocessor(data, False))
     inputs, samples = data['inputs'], data['data_samples']
-    if not isinstance(model, SingleStageDetector):
+    if not is_dense_detector(model):
         watch('forward', lambda: model.predict(inputs, samples))
     else:
         outputs = watch('forward', lambda: model.bbox_head(model.extract_feat(inputs)))

@@ -1,4 +1,4 @@
-"""Schedules as a picture, and recorded ones to set beside them."""
+"""Plot schedules, and read recorded ones to compare them with."""
 import json
 from pathlib import Path
 from typing import List, Mapping, Union
@@ -10,12 +10,12 @@ from mmseam.utils.atomic_write import atomic_write
 from .schedule_trace import ScheduleTrace
 
 _PANELS = ('rate of weights', 'rate of biases', 'momentum', 'batches per step')
-_LINES = (('-', 3.5, 0.4), ('--', 1.5, 1.0))  # style, width and opacity, so that equal curves are both seen
+_LINES = (('-', 3.5, 0.4), ('--', 1.5, 1.0))  # style, width and opacity; both curves stay visible where they coincide
 _WARM_UP_EPOCHS = 5
 
 
 def read_schedule(path: Union[str, Path]) -> ScheduleTrace:
-    """Read a schedule that ``benchmarks/peer/training_driver.py trace`` recorded.
+    """Read a schedule recorded by ``benchmarks/peer/training_driver.py trace``.
 
     Args:
         path (str or Path): The json file.
@@ -24,7 +24,7 @@ def read_schedule(path: Union[str, Path]) -> ScheduleTrace:
         ScheduleTrace: The trace.
 
     Raises:
-        ValueError: The file holds something else.
+        ValueError: The file does not contain such a schedule.
     """
     try:
         content = json.loads(Path(path).read_text(encoding='utf-8'))
@@ -34,17 +34,17 @@ def read_schedule(path: Union[str, Path]) -> ScheduleTrace:
         stepped = np.zeros(len(table), dtype=int)
         stepped[np.cumsum(intervals) - 1] = 1
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise ValueError(f'{path}: no schedule of benchmarks/peer/training_driver.py ({error})') from None
+        raise ValueError(f'{path}: not a schedule of benchmarks/peer/training_driver.py ({error})') from None
     return ScheduleTrace(table[:, :3], table[:, 3], table[:, 4].astype(int), stepped.cumsum(), (decay, 0.0, 0.0),
                          optimizer)
 
 
 def largest_differences(one: ScheduleTrace, other: ScheduleTrace) -> Mapping[str, float]:
-    """The largest absolute difference of two schedules over all iterations, by quantity.
+    """Return the largest absolute difference between two schedules over all iterations, by quantity.
 
     Args:
         one (ScheduleTrace): A schedule.
-        other (ScheduleTrace): Another one of the same number of iterations.
+        other (ScheduleTrace): Another schedule with the same number of iterations.
 
     Raises:
         ValueError: Their numbers of iterations differ.
@@ -56,14 +56,15 @@ def largest_differences(one: ScheduleTrace, other: ScheduleTrace) -> Mapping[str
 
 
 def plot_schedules(traces: Mapping[str, ScheduleTrace], epochs: int, path: Union[str, Path]) -> None:
-    """Draw rates, momentum and accumulation by epoch, the whole training above and its beginning below.
+    """Plot learning rates, momentum and accumulation by epoch: the whole training above, its first epochs below.
 
     Args:
-        traces (Mapping[str, ScheduleTrace]): Schedules of the same length by name, at most two of them.
-        epochs (int): Epochs of the training.
+        traces (Mapping[str, ScheduleTrace]): One or two schedules of the same length, by name.
+        epochs (int): Number of epochs of the training.
         path (str or Path): The PNG file to write.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # takes longer than all else here
+    # Imported here because matplotlib takes longer to import than the rest of this module, and tracing does not need it
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     figure = Figure(figsize=(16, 7), layout='constrained')
     FigureCanvasAgg(figure)

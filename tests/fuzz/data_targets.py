@@ -94,13 +94,13 @@ def tar_archive(files: dict, compression: str = '') -> bytes:
 
 
 def pack_tar(generator: random.Random) -> bytes:
-    """A damaged tar, properly compressed."""
+    """Make a damaged tar that is compressed correctly."""
     compress = generator.choice((gzip.compress, bz2.compress, lzma.compress, bytes))
     return compress(mutate([tar_archive(RESULT_FILES)], generator))
 
 
 def pack_zip(generator: random.Random) -> bytes:
-    """A proper zip of damaged result files and odd names."""
+    """Make a valid zip of damaged result files with odd names."""
     names = [*RESULT_FILES, generator.choice(('../x/a.txt', '/x/a.txt', 'x/e/a.txt', 'e/\0.txt', 'readme.txt'))]
     return zip_archive({name: mutate(list(RESULT_FILES.values()), generator) for name in names})
 

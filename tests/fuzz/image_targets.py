@@ -68,7 +68,7 @@ def write_split(folder: Path) -> None:
 
 
 def read_index_cache(path: Path) -> None:
-    """The input stands in for the cache file of a split, whose name and key depend on the folder."""
+    """Replace the cache file of a split, whose name and key depend on the folder, with a damaged one."""
     folder = path.parent
     arguments = str(folder / 'split' / 'wider_face_val_bbx_gt.txt'), str(folder)
     cache = next((folder / 'split').glob('*.npz'), None)

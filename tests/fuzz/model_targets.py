@@ -29,7 +29,7 @@ from mmseam.inference.metadata import ModelMetadata  # noqa: E402
 
 
 def predictions(wrap: Callable) -> list:
-    """Dumped predictions, as of MMEngine's ``DumpResults``."""
+    """Make predictions like those of MMEngine's ``DumpResults``."""
     return [dict(img_path=f'x/e/{name}.jpg', img_id=3, ori_shape=(3, 4), flip=None, scale_factor=(np.float32(1), 2.),
                  pred_instances=dict(bboxes=wrap(np.ones((count, 4))), scores=wrap(np.ones(count, np.float32)),
                                      labels=wrap(np.zeros(count, int))))
@@ -43,7 +43,7 @@ def saved(content: Any, **options: Any) -> bytes:
 
 
 def ultralytics_file() -> bytes:
-    """A checkpoint as Ultralytics writes it, with few weights."""
+    """Make a checkpoint like those of Ultralytics, with few weights."""
     buffer = io.BytesIO()
     write_checkpoint(buffer, {'model.0.conv.weight': torch.ones(2, 3, 1, 1).half(), 'model.0.bn.weight': torch.ones(2),
                               'model.0.bn.num_batches_tracked': torch.tensor(3)}, layers=('Conv', 'Detect'))
@@ -51,7 +51,7 @@ def ultralytics_file() -> bytes:
 
 
 def mmengine_file(**options: Any) -> bytes:
-    """A checkpoint as MMEngine writes it, with few weights."""
+    """Make a checkpoint like those of MMEngine, with few weights."""
     history = HistoryBuffer([1., 2.], [1, 1])
     return saved(dict(
         meta=dict(epoch=1, dataset_meta=dict(classes=('face', ))),
@@ -62,7 +62,7 @@ def mmengine_file(**options: Any) -> bytes:
 
 
 def pack_checkpoint(seed: bytes) -> Callable[[random.Random], bytes]:
-    """A proper zip of a damaged pickle."""
+    """Make a valid zip of a damaged pickle."""
     with zipfile.ZipFile(io.BytesIO(seed)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     pickled = next(name for name in members if name.endswith('data.pkl'))
@@ -92,7 +92,7 @@ FIELD_STRATEGY = st.fixed_dictionaries({
 
 
 def read_metadata(path: Path) -> None:
-    """The fields of an exported file, as json here; exported files only hold texts."""
+    """Read the fields of an exported file from JSON; exported files contain only strings."""
     try:
         fields = json.loads(path.read_bytes().decode(errors='replace'))
     except (ValueError, RecursionError):

@@ -149,7 +149,7 @@ def _run_child(target, folder: Path, options: dict) -> None:
 
 
 def table(rows: List[Dict]) -> str:
-    """The rows as text, problems below."""
+    """Format the rows as text, with the problems below."""
     lines = [f'{"target":24}{"inputs":>9}{"max s":>8}{"peak MB":>9}  outcomes']
     for row in rows:
         outcomes = ', '.join(f'{name} {count}' for name, count in sorted(row['outcomes'].items()))

@@ -43,7 +43,7 @@ class Target:
         self._read(path)
 
     def mutate(self, generator: random.Random) -> bytes:
-        """A damaged input."""
+        """Make a damaged input."""
         if self._pack and generator.random() < 0.5:
             return self._pack(generator)
         return mutate(self.seeds, generator)
@@ -60,18 +60,18 @@ JUNK = st.recursive(st.one_of(st.none(), NUMBERS, WORDS), lambda inner: st.one_o
 
 
 def nearly(value: st.SearchStrategy) -> st.SearchStrategy:
-    """What is expected, as a rule."""
+    """Draw the expected value most of the time, and junk otherwise."""
     return st.integers(0, 19).flatmap(lambda number: value if number else JUNK)
 
 
 def nearly_dict(**values: st.SearchStrategy) -> st.SearchStrategy:
-    """A dict with most of its keys and values as expected."""
+    """Draw a dict in which most keys and values are as expected."""
     complete = st.fixed_dictionaries({key: nearly(value) for key, value in values.items()})
     return nearly(st.one_of(complete, complete, complete, st.fixed_dictionaries({}, optional=values)))
 
 
 def encoded(value: st.SearchStrategy) -> st.SearchStrategy:
-    """The json of a value."""
+    """Encode a value as JSON."""
     return value.map(lambda content: json.dumps(content).encode())
 
 

@@ -52,4 +52,4 @@ def test_what_has_no_such_schedule_is_named(tmp_path):
     other = tmp_path / 'other.json'
     other.write_text('{"settings": [[1, 2]]}')
     process = plot(COCO, tmp_path / 'coco.png', '--num-images', 100, '--other', other)
-    assert process.returncode == 1 and f'error: {other}: no schedule' in process.stdout.splitlines()[-1]
+    assert process.returncode == 1 and f'error: {other}: not a schedule' in process.stdout.splitlines()[-1]

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif('mmseam' not in ext.__file__, reason='a compiled
 
 
 def run(code, *args):
-    """Standard output of a second Python process."""
+    """Return the standard output of a second Python process."""
     done = subprocess.run([sys.executable, '-c', code, *args], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

@@ -87,7 +87,7 @@ def train(work_dir, max_epochs, resume=False):
 
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
-    """A run of one epoch."""
+    """Train for one epoch."""
     return train(tmp_path_factory.mktemp('trained'), 1)
 
 

@@ -11,7 +11,7 @@ def yolo11n_tensors():
 
 @pytest.fixture(scope='session')
 def yolo11n_file(tmp_path_factory, yolo11n_tensors):
-    """A YOLO11n checkpoint with random weights, as Ultralytics writes it."""
+    """Write a YOLO11n checkpoint with random weights, as Ultralytics does."""
     path = tmp_path_factory.mktemp('weights') / 'yolo11n.pt'
     write_checkpoint(path, yolo11n_tensors)
     return path

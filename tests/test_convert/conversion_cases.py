@@ -147,7 +147,7 @@ def random_tensors(shapes: Shapes) -> Dict[str, torch.Tensor]:
 
 
 def foreign_class(name: str, module: str = 'ultralytics.nn.modules.block') -> type:
-    """A torch module class that claims to come from Ultralytics; call it inside :func:`foreign_package`."""
+    """Make a torch module class that claims to come from Ultralytics; call it inside :func:`foreign_package`."""
     if not hasattr(sys.modules[module], name):
         setattr(sys.modules[module], name, type(name, (nn.Module, ), {'__module__': module, '__qualname__': name}))
     return getattr(sys.modules[module], name)

@@ -5,6 +5,6 @@ from mmengine.registry import DefaultScope
 
 @pytest.fixture()
 def mmyolo_scope():
-    """The default scope of our configs, without which MMEngine does not find types of mmseam."""
+    """Set the default scope of our configs, without which MMEngine does not find types of mmseam."""
     with DefaultScope.overwrite_default_scope('mmyolo'):
         yield

@@ -27,7 +27,7 @@ def jpeg(size=(120, 80), **options) -> bytes:
 
 
 def with_thumbnail() -> bytes:
-    """A JPEG whose header holds a small JPEG, end marker included, as cameras write it."""
+    """Make a JPEG whose header contains a small JPEG, end marker included, as cameras do."""
     content = jpeg()
     thumbnail = b'Exif\0\0' + jpeg(size=(16, 16))
     return content[:2] + b'\xff\xe1' + (len(thumbnail) + 2).to_bytes(2, 'big') + thumbnail + content[2:]
@@ -80,7 +80,7 @@ def test_missing_file_is_named(tmp_path):
 
 # ======================== Very large images ========================
 def claim_size(content: bytes, width: int, height: int) -> bytes:
-    """The same JPEG with another size in its header."""
+    """Change the size in the header of a JPEG."""
     frame = max(content.find(b'\xff\xc0'), content.find(b'\xff\xc2'))
     return content[:frame + 5] + height.to_bytes(2, 'big') + width.to_bytes(2, 'big') + content[frame + 9:]
 

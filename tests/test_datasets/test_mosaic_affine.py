@@ -109,7 +109,7 @@ def test_picture_is_the_hosts_but_for_half_a_pixel():
 
 
 def colored(index, scale=1):
-    """A black image with one colored rectangle, and its box."""
+    """Make a black image with one colored rectangle, and its box."""
     image = np.zeros((90 * scale, 120 * scale, 3), np.uint8)
     x1, y1, x2, y2 = (value * scale for value in (20 + 7 * index, 15 + 3 * index, 80 + 5 * index, 70))
     image[y1:y2, x1:x2] = COLORS[index]

@@ -15,7 +15,7 @@ BOX = (70, 20, 30, 40)
 
 
 def pipeline(mixed=False):
-    """The steps of the config: those that load, or all of the training."""
+    """Return the steps of the config: those that load, or all of the training."""
     cfg = Config.fromfile(CONFIGS / 'yolo11/yolo11_n_syncbn_fast_8xb16-500e_coco.py')
     return cfg.train_dataloader.dataset.pipeline if mixed else cfg.pre_transform
 

@@ -20,7 +20,7 @@ def sample(path, dataset=('in training', ), bbox=(101, 50, 201, 110)):
 
 
 def write_rectangle(path, box, size=(401, 230)):
-    """A black image with a white box; ``size`` = (width, height), which no factor divides."""
+    """Make a black image with a white box; ``size`` = (width, height), which no factor divides."""
     image = np.zeros((size[1], size[0], 3), np.uint8)
     image[box[1]:box[3], box[0]:box[2]] = 255
     cv2.imwrite(str(path), image)

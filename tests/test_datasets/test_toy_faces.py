@@ -32,7 +32,7 @@ def toy(tmp_path_factory):
 
 
 def parse_split(path):
-    """A plain reader of the official format: {name: rows}, strict about every line."""
+    """Read the official format plainly, strict about every line; return {name: rows}."""
     lines = path.read_bytes().decode('ascii').split('\n')
     assert lines.pop() == '', 'the file must end with a line break'
     images = {}

@@ -17,7 +17,7 @@ SIZE = (1024, 60)
 
 @pytest.fixture()
 def write(tmp_path, monkeypatch):
-    """Writes a validation split that is complete by its own counts; returns the folder of its images."""
+    """Write a validation split that is complete by its own counts; return the folder of its images."""
 
     def write_split(images):
         number = len(images), sum(map(len, images.values()))

@@ -18,7 +18,7 @@ def cfg(repo):
 
 
 def write_box(path, size):
-    """A white box on black; returns its corners."""
+    """Write an image of a white box on black; return its corners."""
     width, height = size
     box = np.array([width // 5, height // 6, width // 5 + width // 3, height // 6 + height // 4])
     image = np.zeros((height, width, 3), dtype=np.uint8)
@@ -28,14 +28,14 @@ def write_box(path, size):
 
 
 def views(pipeline, path):
-    """Inputs (3, H, W) with their data samples."""
+    """Run the pipeline; return inputs (3, H, W) with their data samples."""
     data = Compose(pipeline)(dict(img_path=str(path), img_id=0, instances=[]))
     one = torch.is_tensor(data['inputs'])
     return zip([data['inputs']] if one else data['inputs'], [data['data_samples']] if one else data['data_samples'])
 
 
 def find_box(view, sample):
-    """The white box in the pixels of the original view, computed back as MMYOLO's head does, and its scale."""
+    """Find the white box in pixels of the original view, mapped back as MMYOLO's head does, and its scale."""
     rows, columns = np.nonzero(view.numpy()[0] > 184)  # halfway between the padding and white
     box = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], dtype=np.float64)
     box -= np.asarray(sample.pad_param)[[2, 0, 2, 0]]

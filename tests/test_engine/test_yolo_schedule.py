@@ -122,7 +122,7 @@ def train(work_dir, images, batch, epochs, optim_wrapper='mmseam.AccumulatingOpt
 
 
 def formula(images, batch, epochs):
-    """The schedule in plain arithmetic: rows as of Recorder, and the iterations with a step."""
+    """Compute the schedule in plain arithmetic: rows like those of Recorder, and the iterations with a step."""
     length = -(-images // batch)
     warmup = max(2 * length, 5)
     rows, steps, last = [], [], -1

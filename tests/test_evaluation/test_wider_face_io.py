@@ -312,7 +312,7 @@ ROWS = b'b\n1\n1 2 3 4 0.5\n'
 
 
 def _archive(path, name, content=ROWS, kind=tarfile.REGTYPE):
-    """An archive with one member, which in a zip is stored with the kind in its attributes."""
+    """Make an archive with one member; a zip stores the kind of the member in its attributes."""
     if path.suffix == '.zip':
         info = zipfile.ZipInfo(name)
         info.external_attr = (0o120777 if kind == tarfile.SYMTYPE else 0o100644) << 16
@@ -329,7 +329,7 @@ def _archive(path, name, content=ROWS, kind=tarfile.REGTYPE):
 
 @pytest.mark.parametrize('suffix', ['.zip', '.tar.xz'])
 @pytest.mark.parametrize(('name', 'content', 'kind', 'message'), [
-    ('a/b.txt', b'0' * (9 << 20), tarfile.REGTYPE, 'has 9,437,184 bytes, the results of one image at most'),
+    ('a/b.txt', b'0' * (9 << 20), tarfile.REGTYPE, 'has 9,437,184 bytes; the limit for the results of one image'),
     ('a/b.txt', ROWS, tarfile.SYMTYPE, 'is a link or a device'),
     ('a/../../b.txt', ROWS, tarfile.REGTYPE, 'lies outside the archive'),
     ('/a/b.txt', ROWS, tarfile.REGTYPE, 'lies outside the archive'),
@@ -369,7 +369,7 @@ def test_archive_that_expands_without_end_is_refused(tmp_path, suffix, monkeypat
                 archive.writestr(name, content)
     else:
         write_tar(tmp_path / f'r{suffix}', files, 'w:xz')
-    with pytest.raises(ResultsFormatError, match='a/5.txt is too much: up to it there are 96 bytes, of at most 80'):
+    with pytest.raises(ResultsFormatError, match=r'a/5.txt exceeds the limit of 80 bytes per archive \(96 so far\)'):
         read_detections(tmp_path / f'r{suffix}')
     monkeypatch.setattr(f'{module}_MAX_TOTAL', 6 * len(ROWS))
     monkeypatch.setattr(f'{module}_MAX_BOXES', 5)

@@ -48,7 +48,7 @@ def samples():
 
 
 def annotations(folder):
-    """The same faces as an official annotation file."""
+    """Write the same faces as an official annotation file."""
     lines = []
     for key, faces in FACES.items():
         rows = [f'{" ".join(map(str, box))} 0 0 0 {invalid} {occlusion} 0 ' for box, occlusion, invalid in faces]

@@ -91,7 +91,7 @@ def test_pictures(tmp_path):
 
 @pytest.fixture()
 def toy(tmp_path):
-    """A derived ground truth of two images, a perfect method and one that finds one face of two."""
+    """Make a derived ground truth of two images, a perfect method and one that finds one face of two."""
     (tmp_path / 'gt.txt').write_text('e/a.jpg\n1\n10 10 60 60 0 0 0 0 2 0\ne/b.jpg\n1\n10 10 60 60 0 0 0 0 0 0\n')
     for method, found in (('good', 'ab'), ('half', 'a')):
         (tmp_path / method / 'e').mkdir(parents=True)

@@ -21,7 +21,7 @@ def reference_overlaps(box, faces):
 
 
 def reference_overlaps_int32(box, faces):
-    """The same, one face and one operation at a time, in MATLAB's int32 arithmetic (faces int32, box double)."""
+    """Compute the same one face and one operation at a time in MATLAB's int32 arithmetic (faces int32, box double)."""
     x1, y1, x2, y2 = (float(v) for v in (box[0], box[1], box[0] + box[2], box[1] + box[3]))
     overlaps = []
     for face in faces:

@@ -9,7 +9,7 @@ from mmseam.utils import register_all_modules
 
 @pytest.fixture(scope='session')
 def detector():
-    """The untrained small detector, with spread outputs."""
+    """Build the untrained small detector, with spread outputs."""
     register_all_modules()
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mmseam'):  # whatever a runner of another test has left
@@ -18,7 +18,7 @@ def detector():
 
 @pytest.fixture(scope='session')
 def noise():
-    """Makes inputs of the network."""
+    """Return a function that makes inputs of the network."""
     def make(batch: int, height: int, width: int) -> torch.Tensor:
         return torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(1))
     return make

@@ -25,7 +25,7 @@ SCORES = [[.875, .75, .25], [.5, .625, .0625]]
 
 @pytest.fixture(scope='module', params=WRITERS)
 def path(request, tmp_path_factory):
-    """A static model as each kind of file."""
+    """Export a static model to each kind of file."""
     if request.param == '.xml':
         pytest.importorskip('openvino')
     return WRITERS[request.param](tmp_path_factory.mktemp('models') / f'tiny{request.param}')

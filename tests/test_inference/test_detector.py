@@ -35,7 +35,7 @@ ROUNDING = 1e-5
 
 
 def drawn(height: int, width: int) -> np.ndarray:
-    """A picture with some structure."""
+    """Make an image with some structure."""
     rng = np.random.default_rng(height + width)
     image = cv2.resize(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
     for _ in range(12):
@@ -59,7 +59,7 @@ def write_model(folder: Path, name: str, base: str) -> None:
 
 @pytest.fixture(scope='module')
 def files(tmp_path_factory):
-    """A folder with a model and JPEGs."""
+    """Make a folder with a model and JPEGs."""
     folder = tmp_path_factory.mktemp('detector')
     write_model(folder, 'small', f'multiseam/{NAME}.py')
     for name, size in dict(a=(90, 160), b=(160, 90), c=(200, 300)).items():
@@ -266,12 +266,12 @@ def approx(values):
 
 
 def colors(*rgb: int, size=(64, 64)) -> np.ndarray:
-    """A picture of one color, BGR."""
+    """Make an image of one color, BGR."""
     return np.full((*size, 3), rgb[::-1], np.uint8)
 
 
 def load_exported(path, **changes) -> Detector:
-    """A model of three fixed boxes, whose scores are the means of red, green and blue."""
+    """Make a model of three fixed boxes, whose scores are the means of red, green and blue."""
     pytest.importorskip('onnxruntime')
     pytest.importorskip('onnx')
     return load_detector(exported_models.write_onnx(path / 'model.onnx', **changes))

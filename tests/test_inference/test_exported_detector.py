@@ -47,7 +47,7 @@ def inputs():
 
 
 def predict_by_host(boxes, scores, metas):
-    """What mmyolo's head makes of boxes and scores: box i comes from position (i, 0) of a map one row high."""
+    """Run mmyolo's head on boxes and scores: box i comes from position (i, 0) of a map one row high."""
     module = dict(type='YOLOv8HeadModule', num_classes=1, in_channels=[16], featmap_strides=[1])
     points = dict(type='mmdet.MlvlPointGenerator', offset=0, strides=[1])
     head = YOLOv8Head(module, prior_generator=points, test_cfg=ConfigDict(TEST_CFG))

@@ -16,7 +16,7 @@ def environment(repo, tmp_path_factory):
 
 @pytest.fixture(scope='session', params=['wheel', 'editable'])
 def installed(request, checkout, environment):
-    """The environment with mmseam in it, installed in one of the two ways."""
+    """Return the environment with mmseam installed in one of the two ways."""
     if request.param == 'wheel':
         environment.run('python', '-c', BUILD.format('wheel'), cwd=checkout)
         environment.pip(next((checkout / 'dist').glob('*.whl')))

@@ -24,7 +24,7 @@ ATTENTIONS = {'mmseam.SEAM': SEAM, 'mmseam.MultiSEAM': MultiSEAM, 'CBAM': CBAM}
 
 
 def host_config(package, path):
-    """A config that the host ships, small, with few classes, without pretrained weights."""
+    """Load a config that the host ships, small, with few classes, without pretrained weights."""
     cfg = Config.fromfile(Path(package.__file__).parent / '.mim' / 'configs' / path)
     cfg.model.backbone.init_cfg = None
     return cfg
@@ -110,7 +110,7 @@ def mmdet_sample():
 
 
 def training_batch(scope):
-    """A batch in the manner of the host: a list of samples, or the boxes of all images in one tensor."""
+    """Make a batch in the host's form: a list of samples, or the boxes of all images in one tensor."""
     if scope == 'mmdet':
         return dict(inputs=images(), data_samples=[mmdet_sample(), mmdet_sample()])
     rows = [torch.cat([torch.full((3, 1), float(i)), LABELS[:, None], BOXES], 1) for i in range(2)]

@@ -160,7 +160,7 @@ def test_the_data_of_a_test_are_checked(coco_config, trained, tmp_path, options)
 
 
 def write_part(source: Path, path: Path, share: float) -> Path:
-    """A checkpoint with some of the tensors, and with others that the model does not have."""
+    """Write a checkpoint with some of the tensors, and with others that the model does not have."""
     weights = read_checkpoint(source)['state_dict']
     kept = dict(list(weights.items())[:int(share * len(weights))])
     torch.save(dict(state_dict={**kept, **{f'foreign.{i}': torch.zeros(1) for i in range(500)}}), path)
@@ -192,7 +192,7 @@ def test_a_foreign_checkpoint_is_refused_unless_it_is_meant(config, trained, tmp
 
 @pytest.fixture
 def pictures(config, tmp_path) -> Path:
-    """A folder of images, one of which is broken."""
+    """Make a folder of images, one of which is broken."""
     shutil.copytree(config.parent / 'data' / 'WIDER_val' / 'images', tmp_path / 'images')
     broken = tmp_path / 'images' / '0--Noise' / 'broken.jpg'
     broken.write_bytes(broken.with_name('noise_0.jpg').read_bytes()[:700])
@@ -331,7 +331,7 @@ def test_an_interrupt_ends_a_webcam_and_keeps_its_video(config, trained, tmp_pat
 
 @pytest.fixture(scope='module')
 def long_sources(config, tmp_path_factory) -> Path:
-    """A video and a folder of images on which a prediction takes half a minute."""
+    """Make a video and a folder of images on which a prediction takes half a minute."""
     folder = tmp_path_factory.mktemp('long')
     (folder / 'images').mkdir()
     writer = cv2.VideoWriter(str(folder / 'clip.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (96, 64))

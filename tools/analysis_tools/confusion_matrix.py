@@ -1,8 +1,5 @@
 """Draw the confusion matrix of detections written by tools/test.py --out, with mmyolo's tool."""
-import runpy
-from importlib.util import find_spec
-from pathlib import Path
+from mmseam.utils.host_tool import run_host_tool
 
-# By its path: an import would import mmseam, and with it PyTorch, for --help too
-host_tool = runpy.run_path(str(Path(find_spec('mmseam').origin).parent / 'utils' / 'host_tool.py'))
-host_tool['run_host_tool']('mmyolo', 'analysis_tools/confusion_matrix.py')
+if __name__ == '__main__':
+    run_host_tool('mmyolo', 'analysis_tools/confusion_matrix.py')

@@ -107,7 +107,7 @@ def bars(rng: np.random.Generator, face: Face, share: float) -> Patch:
 
 
 def _board(painter: Painter, rng: np.random.Generator, near: float) -> None:
-    """A book, phone or sign whose edge stands ``near`` units from the origin."""
+    """Draw a book, phone or sign whose edge is ``near`` units from the origin."""
     color, ink = any_color(rng), any_color(rng)
     deep, half = rng.uniform(0.9, 1.8), rng.uniform(0.9, 1.4)
     painter.fill([(near, -half), (near + deep, -half), (near + deep, half), (near, half)], scaled(color, 0.7))
@@ -118,7 +118,7 @@ def _board(painter: Painter, rng: np.random.Generator, near: float) -> None:
 
 
 def _ball(painter: Painter, rng: np.random.Generator, near: float) -> None:
-    """A ball or balloon."""
+    """Draw a ball or balloon."""
     color, radius = any_color(rng), rng.uniform(0.8, 1.2)
     middle = near - 0.12 + radius
     painter.disc(middle, 0, radius, radius, scaled(color, 0.7))

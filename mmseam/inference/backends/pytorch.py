@@ -46,7 +46,7 @@ class PyTorchBackend(Backend):
         model, meta = load_trained_detector(cfg, checkpoint)
         classes = read_classes(cfg, meta)
         self.model = switch_to_deploy(model.to(device or get_device()))
-        self._splits = _is_dense_detector(self.model)
+        self._is_dense = is_dense_detector(self.model)
         strides = getattr(getattr(self.model, 'bbox_head', None), 'featmap_strides', [32])
         preprocessor = ImagePreprocessor(
             _image_transforms(cfg), _normalization(self.model.data_preprocessor), max(strides), rect)
@@ -58,16 +58,16 @@ class PyTorchBackend(Backend):
 
     @torch.inference_mode()
     def forward(self, batch: ImageBatch) -> Any:
-        """Run the network, and post-processing too for detectors that cannot be split there."""
+        """Run the network, and postprocessing too if it is not a separate call."""
         inputs = torch.from_numpy(batch.inputs).to(self.device)
-        if self._splits:
+        if self._is_dense:
             return self.model.bbox_head(self.model.extract_feat(inputs))
         return self.model.predict(inputs, [DetDataSample(metainfo=meta) for meta in batch.metas], rescale=True)
 
     @torch.inference_mode()
     def select(self, outputs: Any, batch: ImageBatch, score_thr: float) -> List[Detections]:
         """Select the detections of each image with at least this score, best first."""
-        if not self._splits:
+        if not self._is_dense:
             return [_detections(sample.pred_instances, score_thr) for sample in outputs]
         head = self.model.bbox_head
         # A box of low score cannot suppress others, so dropping it before NMS gives the same result.
@@ -76,8 +76,16 @@ class PyTorchBackend(Backend):
         return [_detections(instances, score_thr) for instances in found]
 
 
-def _is_dense_detector(model: nn.Module) -> bool:
-    """Return whether post-processing is a separate call, as in MMDetection's dense heads."""
+def is_dense_detector(model: nn.Module) -> bool:
+    """Return whether a detector runs its network and its postprocessing in separate calls, as mmdet's dense heads do.
+
+    Args:
+        model (nn.Module): The detector.
+
+    Returns:
+        bool: True if ``model.predict`` is equal to ``model.bbox_head(model.extract_feat(inputs))`` followed by
+        ``model.bbox_head.predict_by_feat``.
+    """
     head = getattr(model, 'bbox_head', None)
     return (isinstance(model, SingleStageDetector) and type(model).predict is SingleStageDetector.predict
             and isinstance(head, BaseDenseHead) and type(head).predict is BaseDenseHead.predict)

@@ -35,7 +35,7 @@ class BlockConv(nn.Module):
             for row, b in zip(weight.split(out_channels), bias.split(out_channels)))
 
     def forward(self, maps: Sequence[Tensor]) -> List[Tensor]:
-        """Maps (B, C_i, H, W), the first ``num_upsampled`` (B, C_i, H / 2, W / 2), to maps (B, C_j, H, W)."""
+        """Convert maps (B, C_i, H, W), the first ``num_upsampled`` (B, C_i, H / 2, W / 2), to maps (B, C_j, H, W)."""
         return [self.activate(self._sum(row, maps)) for row in self.rows]
 
     def _sum(self, row: nn.ModuleList, maps: Sequence[Tensor]) -> Tensor:

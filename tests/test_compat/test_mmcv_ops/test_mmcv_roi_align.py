@@ -14,7 +14,7 @@ ROIS = torch.tensor([[0, 3, 4, 21, 17], [1, -9, -6, 50, 40], [1, 5, 5, 30, 6.5],
 
 
 def bilinear(plane, y, x):
-    """A point of a map; 0 more than a pixel outside, the border's value up to there."""
+    """Sample a map: 0 more than a pixel outside, the border's value up to there."""
     height, width = plane.shape
     if y < -1 or y > height or x < -1 or x > width:
         return plane.new_zeros(())

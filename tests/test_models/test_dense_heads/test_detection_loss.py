@@ -57,7 +57,7 @@ def test_losses_and_gradients(test_data, head):
 
 
 def make_detector() -> torch.nn.Module:
-    """The whole network in double precision; its normalization does not depend on the batch."""
+    """Build the whole network in double precision; its normalization does not depend on the batch."""
     torch.manual_seed(0)
     cfg = Config.fromfile(Path(__file__).resolve().parents[3] / CONFIG)
     cfg.model.use_syncbn = False
@@ -72,7 +72,7 @@ def make_detector() -> torch.nn.Module:
 
 
 def make_batch(chosen: slice) -> dict:
-    """Some of six images, which have 0, 1, 4, 9, 16 and 25 boxes."""
+    """Select some of six images, which have 0, 1, 4, 9, 16 and 25 boxes."""
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(6, 3, SIDE, SIDE, generator=generator, dtype=torch.float64)
     rows = []

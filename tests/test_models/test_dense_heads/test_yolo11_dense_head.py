@@ -23,7 +23,7 @@ METAS = [
 
 
 def build(head_class, num_classes=3, module='mmseam.YOLO11HeadModule', reg_max=16, **cfg):
-    """A head in evaluation mode, with the same weights for every class of head."""
+    """Build a head in evaluation mode, with the same weights for every class of head."""
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mmyolo'):
         head = head_class(
@@ -34,21 +34,21 @@ def build(head_class, num_classes=3, module='mmseam.YOLO11HeadModule', reg_max=1
 
 
 def random_logits(num_classes=3, reg_max=16, sizes=SIZES, seed=0):
-    """Class logits and logits of the box distributions of two images."""
+    """Make class logits and logits of the box distributions of two images."""
     generator = torch.Generator().manual_seed(seed)
     return tuple([torch.randn(2, channels, *size, generator=generator) * spread - shift for size in sizes]
                  for channels, spread, shift in ((num_classes, 2, 3), (4 * reg_max, 3, 0)))
 
 
 def host_outputs(head, cls_logits, dist_logits):
-    """What mmyolo's head module would return, had its branches predicted these logits."""
+    """Return what mmyolo's head module would return if its branches predicted these logits."""
     levels = [head.head_module.forward_single(cls, lambda x: x, lambda x, dist=dist: dist)
               for cls, dist in zip(cls_logits, dist_logits)]
     return tuple(map(list, zip(*levels)))
 
 
 def assert_same(found, expected, tolerance=5e-4):
-    """The same detections; the tolerance, in pixels, is a few units in the last place at 1000 pixels."""
+    """Assert equal detections; the tolerance, in pixels, is a few units in the last place at 1000 pixels."""
     assert len(found) == len(expected)
     for ours, host in zip(found, expected):
         assert ours.labels.tolist() == host.labels.tolist()

@@ -178,14 +178,14 @@ def _tar_contents(path: Path) -> Iterator[Tuple[str, bytes]]:
 
 
 def _problem(name: str, size: int, total: int, is_file: bool) -> str:
-    """What is wrong with a member of an archive; empty if nothing is."""
+    """Return what is wrong with a member of an archive, or an empty string."""
     if not is_file:
         return 'is a link or a device, not a file'
     if name.startswith(('/', '\\')) or '..' in name.split('/'):
         return 'lies outside the archive; pack the folder again with relative names'
     if size > _MAX_MEMBER:
-        return f'has {size:,} bytes, the results of one image at most {_MAX_MEMBER:,}'
-    return f'is too much: up to it there are {total:,} bytes, of at most {_MAX_TOTAL:,}' if total > _MAX_TOTAL else ''
+        return f'has {size:,} bytes; the limit for the results of one image is {_MAX_MEMBER:,}'
+    return f'exceeds the limit of {_MAX_TOTAL:,} bytes per archive ({total:,} so far)' if total > _MAX_TOTAL else ''
 
 
 def _is_result(name: str) -> bool:
