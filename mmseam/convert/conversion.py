@@ -102,13 +102,9 @@ def _fit(checkpoint: UltralyticsCheckpoint, names: Mapping[str, str],
 
 
 def _name_in_model(name: str, target: Container[str]) -> str:
-    """Adapt a name to the two layouts that move a layer: a list of necks, and attention after the class stem."""
+    """Adapt a name to a list of necks, which moves the neck's layers."""
     if name.startswith('neck.') and name not in target:
         return name.replace('neck.', 'neck.0.', 1)
-    parts = name.split('.')
-    if 'cls_preds' in parts and parts[-2] == '2' and name not in target:
-        behind_attention = '.'.join([*parts[:-2], '3', parts[-1]])
-        return behind_attention if behind_attention in target else name
     return name
 
 

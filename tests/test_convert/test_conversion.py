@@ -75,12 +75,13 @@ def test_plain_weights_into_an_attention_head(tmp_path, yolo11n_file, head, atte
     assert f'initialization: {sum(report.initialized.values()):,} parameters' in text
 
 
-def test_kept_class_stem_takes_the_whole_class_branch(tmp_path, yolo11n_file, yolo11n_tensors):
-    config = yolo11_config('n', 1, 'mmseam.SEAMHeadModule', keep_cls_stem=True)
+def test_kept_stems_take_the_whole_head(tmp_path, yolo11n_file, yolo11n_tensors):
+    config = yolo11_config('n', 1, 'mmseam.SEAMHeadModule', keep_reg_stem=True, keep_cls_stem=True)
     report = convert(yolo11n_file, tmp_path / 'out.pth', config)
     state_dict = _load(tmp_path / 'out.pth')['state_dict']
-    assert torch.equal(state_dict[f'{HEAD}.cls_preds.1.3.weight'], yolo11n_tensors['model.23.cv3.1.2.weight'].float())
-    assert {name.split('.')[4] for name in report.initialized if '.cls_preds.' in name} == {'2'}
+    assert torch.equal(state_dict[f'{HEAD}.cls_preds.1.2.weight'], yolo11n_tensors['model.23.cv3.1.2.weight'].float())
+    assert {name.split('.')[4] for name in report.initialized} == {'attention'}
+    assert all('cv4' in tensor.name or 'dfl' in tensor.name for tensor in report.skipped)
 
 
 def test_seam_checkpoint_of_the_article(tmp_path):

@@ -1,4 +1,5 @@
 """YOLO11 head modules with an attention layer in each branch."""
+from collections import OrderedDict
 from typing import List, Optional, Sequence, Tuple
 
 import torch.nn as nn
@@ -17,34 +18,53 @@ class AttentionHeadModule(YOLO11HeadModule):
     """YOLO11 head with an attention layer in front of each predictor: the published YOLO11 MultiSEAM head.
 
     On each level, both the box and the class branch are a 3×3 convolution, attention and a 1×1 predictor. The published
-    head thereby also replaces YOLO11's depthwise separable class stem by a dense 3×3 convolution. ``keep_cls_stem``
-    keeps the stem, so that all pretrained weights of the class branch fit.
+    head thereby drops the second convolution of both branches and replaces YOLO11's depthwise separable class stem by
+    a dense 3×3 convolution. With ``keep_reg_stem`` and ``keep_cls_stem``, the attention is inserted into YOLO11's
+    complete head, and all weights of a plain YOLO11 fit.
 
     Args:
         *args: As for :class:`YOLO11HeadModule`.
-        attention_cfg (:obj:`ConfigDict` or dict): The layer, without ``in_channels``; anything registered that maps
-            (B, C, H, W) to (B, C, H, W), for example ``dict(type='mmseam.SEAM')`` or ``dict(type='CBAM')``.
+        attention_cfg (:obj:`ConfigDict` or dict, optional): The layer, without ``in_channels``; anything registered
+            that maps (B, C, H, W) to (B, C, H, W), for example ``dict(type='mmseam.SEAM')`` or ``dict(type='CBAM')``.
+            None for no layer, the control that tells the effect of the attention from that of the published stems.
+        keep_reg_stem (bool): Box branch of YOLO11's two convolutions, attention, predictor. Defaults to False, as
+            published.
         keep_cls_stem (bool): Class branch of YOLO11's two depthwise separable convolutions, attention, predictor.
             Defaults to False, as published.
         **kwargs: As for :class:`YOLO11HeadModule`.
     """
 
-    def __init__(self, *args, attention_cfg: ConfigType, keep_cls_stem: bool = False, **kwargs) -> None:
+    def __init__(self,
+                 *args,
+                 attention_cfg: Optional[ConfigType],
+                 keep_reg_stem: bool = False,
+                 keep_cls_stem: bool = False,
+                 **kwargs) -> None:
         self.attention_cfg = attention_cfg
+        self.keep_reg_stem = keep_reg_stem
         self.keep_cls_stem = keep_cls_stem
         super().__init__(*args, **kwargs)
         self.branch_pairs = nn.ModuleList()  # replaces both branches after switch_to_deploy()
 
-    def build_reg_branch(self, in_channels: int) -> list:
-        """Build convolution, attention and predictor of the box branch."""
+    def build_reg_branch(self, in_channels: int) -> nn.Sequential:
+        """Build stem, attention and predictor of the box branch."""
         width = self.reg_out_channels
-        return [self.conv3x3(in_channels, width), build_attention(self.attention_cfg, width), self.reg_predictor()]
+        stem = self.build_reg_stem(in_channels) if self.keep_reg_stem else [self.conv3x3(in_channels, width)]
+        return self._join(stem, width, self.reg_predictor())
 
-    def build_cls_branch(self, in_channels: int) -> list:
+    def build_cls_branch(self, in_channels: int) -> nn.Sequential:
         """Build stem, attention and predictor of the class branch."""
         width = self.cls_out_channels
         stem = self.build_cls_stem(in_channels) if self.keep_cls_stem else [self.conv3x3(in_channels, width)]
-        return [*stem, build_attention(self.attention_cfg, width), self.cls_predictor()]
+        return self._join(stem, width, self.cls_predictor())
+
+    def _join(self, stem: list, width: int, predictor: nn.Module) -> nn.Sequential:
+        """Join the layers; stem and predictor of a kept stem have the names that they have in YOLO11's head."""
+        layers = [(str(index), layer) for index, layer in enumerate(stem)]
+        if self.attention_cfg is not None:
+            name = 'attention' if len(stem) > 1 else '1'
+            layers.append((name, build_attention(self.attention_cfg, width)))
+        return nn.Sequential(OrderedDict([*layers, ('2', predictor)]))
 
     def forward_logits(self, x: Sequence[Tensor]) -> Tuple[List[Tensor], List[Tensor]]:
         """Predict class and box logits; see :meth:`YOLO11HeadModule.forward_logits`."""

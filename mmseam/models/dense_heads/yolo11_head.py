@@ -21,16 +21,27 @@ from ..utils import clip_to_image, filter_detections, reset_parameters_of_childr
 class YOLO11HeadModule(YOLOv8HeadModule):
     """Branches of YOLO11: two 3×3 convolutions for the boxes, two depthwise separable ones for the classes.
 
-    The arguments are those of :class:`mmyolo.models.YOLOv8HeadModule`. Subclasses change a branch by overriding
-    :meth:`build_reg_branch` or :meth:`build_cls_branch`.
+    Subclasses change a branch by overriding :meth:`build_reg_branch` or :meth:`build_cls_branch`.
+
+    Args:
+        *args: As for :class:`mmyolo.models.YOLOv8HeadModule`.
+        separable_cls (bool): Whether the class branch has depthwise separable convolutions; False for dense 3×3 ones,
+            as in YOLOv8. Defaults to True.
+        branch_channels (int, optional): Width of both branches. Defaults to None: YOLO11's widths.
+        **kwargs: As for :class:`mmyolo.models.YOLOv8HeadModule`.
     """
 
+    def __init__(self, *args, separable_cls: bool = True, branch_channels: Optional[int] = None, **kwargs) -> None:
+        self.separable_cls = separable_cls
+        self.branch_channels = branch_channels
+        super().__init__(*args, **kwargs)
+
     def _init_layers(self) -> None:
-        self.reg_out_channels = max(16, self.in_channels[0] // 4, self.reg_max * 4)
+        self.reg_out_channels = self.branch_channels or max(16, self.in_channels[0] // 4, self.reg_max * 4)
         # At least the width of P3, but a large vocabulary does not widen the branch beyond 100.
-        self.cls_out_channels = max(self.in_channels[0], min(self.num_classes, 100))
-        self.reg_preds = nn.ModuleList(nn.Sequential(*self.build_reg_branch(c)) for c in self.in_channels)
-        self.cls_preds = nn.ModuleList(nn.Sequential(*self.build_cls_branch(c)) for c in self.in_channels)
+        self.cls_out_channels = self.branch_channels or max(self.in_channels[0], min(self.num_classes, 100))
+        self.reg_preds = nn.ModuleList(self.build_reg_branch(c) for c in self.in_channels)
+        self.cls_preds = nn.ModuleList(self.build_cls_branch(c) for c in self.in_channels)
         self.register_buffer('proj', torch.arange(self.reg_max, dtype=torch.float), persistent=False)
 
     def conv3x3(self, in_channels: int, out_channels: int) -> ConvModule:
@@ -50,33 +61,37 @@ class YOLO11HeadModule(YOLOv8HeadModule):
         """Build the convolution that predicts the class logits."""
         return nn.Conv2d(self.cls_out_channels, self.num_base_priors * self.num_classes, 1)
 
-    def build_reg_branch(self, in_channels: int) -> list:
-        """Build the box branch of a level.
+    def build_reg_branch(self, in_channels: int) -> nn.Sequential:
+        """Build the box branch of a level; the last layer is the predictor.
 
         Args:
             in_channels (int): Channels of the level's map.
 
         Returns:
-            list[nn.Module]: Its layers; the last one is the predictor.
+            nn.Sequential: The branch.
         """
+        return nn.Sequential(*self.build_reg_stem(in_channels), self.reg_predictor())
+
+    def build_cls_branch(self, in_channels: int) -> nn.Sequential:
+        """Build the class branch of a level; the last layer is the predictor.
+
+        Args:
+            in_channels (int): Channels of the level's map.
+
+        Returns:
+            nn.Sequential: The branch.
+        """
+        return nn.Sequential(*self.build_cls_stem(in_channels), self.cls_predictor())
+
+    def build_reg_stem(self, in_channels: int) -> list:
+        """Build the two convolutions in front of the box predictor."""
         width = self.reg_out_channels
-        return [self.conv3x3(in_channels, width), self.conv3x3(width, width), self.reg_predictor()]
-
-    def build_cls_branch(self, in_channels: int) -> list:
-        """Build the class branch of a level.
-
-        Args:
-            in_channels (int): Channels of the level's map.
-
-        Returns:
-            list[nn.Module]: Its layers; the last one is the predictor.
-        """
-        return [*self.build_cls_stem(in_channels), self.cls_predictor()]
+        return [self.conv3x3(in_channels, width), self.conv3x3(width, width)]
 
     def build_cls_stem(self, in_channels: int) -> list:
-        """Build YOLO11's two depthwise separable convolutions in front of the class predictor."""
-        width = self.cls_out_channels
-        return [self.separable_conv3x3(in_channels, width), self.separable_conv3x3(width, width)]
+        """Build the two convolutions in front of the class predictor."""
+        width, conv = self.cls_out_channels, self.separable_conv3x3 if self.separable_cls else self.conv3x3
+        return [conv(in_channels, width), conv(width, width)]
 
     def forward(self, x: Sequence[Tensor]) -> Tuple[List[Tensor], ...]:
         """Predict class logits and box distances, as mmyolo's head module does.

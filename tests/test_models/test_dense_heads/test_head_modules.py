@@ -41,6 +41,28 @@ def test_branches_of_the_article_and_of_the_variant_that_keeps_the_class_stem():
     assert types(head.cls_preds[0]) == [DepthwiseSeparableConvModule] * 2 + [SEAM, torch.nn.Conv2d]
 
 
+def test_inserted_attention_starts_as_the_plain_head():
+    plain = YOLO11HeadModule(2, CHANNELS).eval()
+    for head_class in (SEAMHeadModule, MultiSEAMHeadModule):
+        head = head_class(2, CHANNELS, keep_reg_stem=True, keep_cls_stem=True, attention_cfg=dict(identity_init=True))
+        unmatched = head.eval().load_state_dict(plain.state_dict(), strict=False)
+        assert not unmatched.unexpected_keys
+        assert {key.split('.')[2] for key in unmatched.missing_keys} == {'attention'}
+        maps = [torch.randn(1, channels, 10, 9) for channels in CHANNELS]
+        with torch.no_grad():
+            for own, others in zip(head.forward_logits(maps), plain.forward_logits(maps)):
+                assert all(map(torch.equal, own, others))
+
+
+def test_controls_without_attention():
+    dense_stem = AttentionHeadModule(1, CHANNELS, attention_cfg=None)
+    assert types(dense_stem.reg_preds[0]) == types(dense_stem.cls_preds[0]) == [ConvModule, torch.nn.Conv2d]
+    wide = YOLO11HeadModule(1, CHANNELS, separable_cls=False, branch_channels=48)
+    for branch in (*wide.reg_preds, *wide.cls_preds):
+        assert types(branch) == [ConvModule, ConvModule, torch.nn.Conv2d]
+        assert branch[1].conv.weight.shape == (48, 48, 3, 3)
+
+
 def test_any_registered_attention_and_changed_arguments():
     head = AttentionHeadModule(1, CHANNELS, attention_cfg=dict(type='CBAM', reduce_ratio=8))
     assert isinstance(head.cls_preds[2][1], CBAM)
