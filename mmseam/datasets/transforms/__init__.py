@@ -3,8 +3,9 @@ from .loading import LoadIntactImage
 from .mosaic_affine import MosaicAffine
 from .packing import PackPlanarInputs
 from .polygons import CopyPasteOutlines, LoadPolygonsOrBoxes, RandomAffineOutlines
+from .random_occlusion import RandomOcclusion
 
 __all__ = [
     'CopyPasteOutlines', 'LoadIntactImage', 'LoadPolygonsOrBoxes', 'MosaicAffine', 'PackPlanarInputs',
-    'RandomAffineOutlines'
+    'RandomAffineOutlines', 'RandomOcclusion'
 ]

@@ -1,0 +1,20 @@
+"""Controlled occlusion: cover a fraction of annotated boxes, for training and for measuring."""
+from ..transforms.box_occluders import (
+    KINDS,
+    NO_DONORS,
+    CoveredImage,
+    Donors,
+    Occluder,
+    check_request,
+    cover_boxes,
+    make_occluder,
+    measure_coverage,
+    paint,
+)
+from .donors import DonorPool, image_generator
+from .samples import BoxSample, SampleFormatError, load_samples
+
+__all__ = [
+    'BoxSample', 'CoveredImage', 'DonorPool', 'Donors', 'KINDS', 'NO_DONORS', 'Occluder', 'SampleFormatError',
+    'check_request', 'cover_boxes', 'image_generator', 'load_samples', 'make_occluder', 'measure_coverage', 'paint'
+]
