@@ -77,6 +77,7 @@ if __name__ == '__main__':
         keywords='object detection, face detection, occlusion, attention, YOLO11, WIDER FACE, OpenMMLab',
         packages=find_packages(include=['mmseam', 'mmseam.*']),
         package_data={'mmseam': ['py.typed']},
+        entry_points=dict(console_scripts=['mmseam = mmseam.cli:main']),
         python_requires='>=3.8',
         install_requires=read_requirements('requirements.txt'),
         extras_require=dict(

@@ -1,20 +1,38 @@
 """Make mmdet 3.3 and mmyolo 0.6 run on current PyTorch; each module fixes one problem of the host packages."""
-from .host_versions import check_host_versions
+from types import ModuleType
+
+from .import_hooks import after_import, before_import
+from .mmcv_ext import offer_stand_in
 
 __all__ = ['prepare_host']
 
+_HOSTS = ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmyolo')
+
 
 def prepare_host() -> None:
-    """Apply all fixes; called once, at the start of ``import mmseam``.
+    """Apply all fixes as soon as the host packages are imported; called once, by ``import mmseam``.
 
     Raises:
-        HostVersionError: A host package is missing or has an unsupported version.
+        HostVersionError: A host package is already imported, and one is missing or has an unsupported version. If none
+            is imported yet, importing one raises it.
     """
-    check_host_versions()
-    # Imported here because they import host packages: the check reports a missing one, not an ImportError.
-    from .local_files import write_local_files_atomically
-    from .mmcv_ext import offer_stand_in
-    from .safe_checkpoints import protect_checkpoint_loaders
+    before_import(_HOSTS, _check_host_versions)
     offer_stand_in()
+    after_import('mmengine', _prepare_mmengine)
+
+
+def _check_host_versions() -> None:
+    from .host_versions import check_host_versions  # reading package metadata takes as long as all of `mmseam --help`
+    check_host_versions()
+
+
+def _prepare_mmengine(_: ModuleType) -> None:
+    # Imported here because they import MMEngine and PyTorch
+    from mmengine.config.utils import MODULE2PACKAGE
+
+    from .local_files import write_local_files_atomically
+    from .safe_checkpoints import protect_checkpoint_loaders
+    # MMEngine resolves `_base_ = 'mmseam::…'` only for packages in this table.
+    MODULE2PACKAGE['mmseam'] = 'mmseam'
     protect_checkpoint_loaders()
     write_local_files_atomically()

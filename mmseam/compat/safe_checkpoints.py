@@ -9,17 +9,15 @@ Remove when MMEngine stores plain numbers and passes ``weights_only=True``.
 when it is first imported.
 """
 import os
-import sys
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import IO, Any, Callable, Dict, Optional, Sequence, Union
+from typing import IO, Any, Callable, Dict, Optional, Union
 
 import numpy as np
 import torch
 from mmengine.logging.history_buffer import HistoryBuffer
 from torch import Tensor
 
+from mmseam.compat.import_hooks import after_import
 from mmseam.utils.pickled_arrays import ITEM_SIZES, TensorRecord, TensorUnpickler, torch_names
 from mmseam.utils.restricted_unpickler import Name, RestrictedPickleError, UnsafePickleError, check_tree, name_table
 from mmseam.utils.torch_file import read_torch_file
@@ -160,29 +158,6 @@ def _protect(loaders: ModuleType) -> None:
     loaders.torch, loaders.load_url = _TorchForLoaders(), _load_url
 
 
-class _ProtectOnImport(MetaPathFinder):
-    """Finder that patches MMEngine's loaders when they are imported."""
-
-    def find_spec(self, name: str, path: Optional[Sequence[str]], target: Any = None) -> Optional[ModuleSpec]:
-        if name != _LOADERS:
-            return None
-        others = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self)
-        spec = next(filter(None, others), None)
-        if spec is None:
-            return None
-        execute = spec.loader.exec_module
-
-        def execute_and_protect(module: ModuleType) -> None:
-            execute(module)
-            _protect(module)
-
-        spec.loader.exec_module = execute_and_protect
-        return spec
-
-
 def protect_checkpoint_loaders() -> None:
     """Replace ``torch.load`` in MMEngine's checkpoint loaders, and nowhere else."""
-    if _LOADERS in sys.modules:
-        _protect(sys.modules[_LOADERS])
-    else:
-        sys.meta_path.insert(0, _ProtectOnImport())
+    after_import(_LOADERS, _protect)

@@ -13,7 +13,7 @@ from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from mmyolo.utils import is_metainfo_lower
 
-_PACKAGE = Path(__file__).resolve().parent.parent
+from .resources import resource_folder
 
 
 class ConfigError(ValueError):
@@ -22,8 +22,7 @@ class ConfigError(ValueError):
 
 def configs_folder() -> Path:
     """Return the folder of mmseam's configs in the installed package or the checkout."""
-    installed = _PACKAGE / '.mim' / 'configs'
-    return installed if installed.is_dir() else _PACKAGE.parent / 'configs'
+    return resource_folder('configs')
 
 
 def find_config(name: Union[str, Path]) -> Path:
@@ -155,6 +154,34 @@ def innermost_dataset(dataset: ConfigDict) -> ConfigDict:
     while 'dataset' in dataset:
         dataset = dataset.dataset
     return dataset
+
+
+def format_config(cfg: Config, key: Optional[str] = None) -> str:
+    """Format a config, or a part of it, as a config file.
+
+    Args:
+        cfg (Config): The config.
+        key (str, optional): Dotted key of the part, with the index for a list. Defaults to None: the whole config.
+
+    Returns:
+        str: The text, which is Python.
+
+    Raises:
+        ConfigError: The config has no such key.
+    """
+    if key is None:
+        return cfg.pretty_text
+    value, path = cfg._cfg_dict, key.split('.')
+    for name in path:
+        items = dict(enumerate(value)) if isinstance(value, (list, tuple)) else value if isinstance(value, dict) else {}
+        items = {str(known): item for known, item in items.items()}
+        if name not in items:
+            near = difflib.get_close_matches(name, items, n=1)
+            hint = f'did you mean {near[0]!r}?' if near else f'known are {", ".join(items) or "none"}'
+            raise ConfigError(f'the config has no {key!r}: there is no {name!r}; {hint}')
+        value = items[name]
+    last = path[-1] if path[-1].isidentifier() else f'item_{path[-1]}'
+    return Config({last: value}).pretty_text
 
 
 def to_plain(value: Any) -> Any:

@@ -48,6 +48,11 @@ def test_train_by_the_name_of_a_shipped_config(installed, tmp_path):
     assert (tmp_path / 'work' / 'epoch_1.pth').is_file()
 
 
+def test_command_of_the_package(installed, tmp_path):
+    assert 'Train a detector' in installed.run('mmseam', '--help', cwd=tmp_path)
+    assert '4,826,051' in installed.run('mmseam', 'summary', NAME, cwd=tmp_path)
+
+
 def test_search_finds_the_models(installed, tmp_path):
     printed = installed.run('mim', 'search', 'mmseam', '--model', 'MultiSEAM', cwd=tmp_path)
     assert NAME in printed.replace('\n', '')

@@ -399,8 +399,9 @@ def test_predict_never_overwrites_its_source(config, trained, tmp_path):
             predict(source, config, trained / 'epoch_1.pth', tmp_path)
 
 
-def test_wrapped_tools_work_on_our_configs(config, tested, tmp_path):
+def test_tools_of_the_hosts_work_on_our_configs(config, tested, tmp_path):
     run_tool('analysis_tools/browse_dataset.py', config, '--not-show', '--out-dir', tmp_path / 'browsed', '-n', 2)
     assert sorted(path.name for path in (tmp_path / 'browsed').iterdir()) == ['noise_0.jpg', 'noise_1.jpg']
-    run_tool('analysis_tools/confusion_matrix.py', config, tested / 'out.pkl', tmp_path / 'matrix')
+    run_tool('misc/run_host_tool.py', 'mmyolo', 'analysis_tools/confusion_matrix.py', config, tested / 'out.pkl',
+             tmp_path / 'matrix')
     assert (tmp_path / 'matrix' / 'confusion_matrix.png').is_file()
