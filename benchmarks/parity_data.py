@@ -82,31 +82,17 @@ def child_config(head: str, data: Path, images: Path, imgsz: int, epochs: int, b
         Config: The config; the data loaders use no worker processes.
     """
     from mmseam.utils.config import load_config
-    cfg = load_config(CONFIGS[head])
-    cfg = type(cfg)(_resize(cfg.to_dict(), max(cfg.img_scale), imgsz))
-    cfg.model.bbox_head.head_module.num_classes = cfg.model.train_cfg.assigner.num_classes = 1
-    for part, loader in (('train', cfg.train_dataloader), ('val', cfg.val_dataloader), ('val', cfg.test_dataloader)):
+    settings = dict(
+        data_root=data, classes='("face", )', train_ann_file='train.json', val_ann_file='val.json',
+        train_data_prefix=f'{images}/', val_data_prefix=f'{images}/', img_scale=f'({imgsz}, {imgsz})',
+        max_epochs=epochs, val_interval=epochs, auto_optimizer=auto)
+    cfg = load_config(CONFIGS[head], [f'{key}={value}' for key, value in settings.items()])
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         loader.update(num_workers=0, persistent_workers=False, pin_memory=False)
-        loader.dataset.update(data_root='', ann_file=str(data / f'{part}.json'), data_prefix=dict(img=f'{images}/'),
-                              metainfo=dict(classes=('face', )))
     cfg.train_dataloader.batch_size = batch
-    cfg.train_cfg.update(max_epochs=epochs, val_interval=epochs)
-    cfg.default_hooks.checkpoint.update(interval=epochs, save_best=None)
-    cfg.default_hooks.param_scheduler.auto_optimizer = auto
+    cfg.default_hooks.checkpoint.save_best = None
     for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
-        evaluator.update(ann_file=str(data / 'val.json'), proposal_nums=(1, 100, 300))
+        evaluator.proposal_nums = (1, 100, 300)
     cfg.test_evaluator.outfile_prefix = 'detections'
     cfg.randomness = dict(seed=seed)
     return cfg
-
-
-def _resize(value, old: int, new: int):
-    """Replace the image size everywhere, and half of it in the border of the affine transform."""
-    if isinstance(value, dict):
-        return {key: _resize(item, old, new) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        sides = {old: new, -old // 2: -new // 2}
-        if len(value) == 2 and all(isinstance(side, int) and side in sides for side in value):
-            return tuple(sides[side] for side in value)
-        return type(value)(_resize(item, old, new) for item in value)
-    return value

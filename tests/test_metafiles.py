@@ -39,7 +39,8 @@ def test_entry_agrees_with_the_config(path):
     metadata = entry['Metadata']
     assert metadata['Epochs'] == cfg.train_cfg.max_epochs
     assert metadata['Batch Size'] == cfg.auto_scale_lr.base_batch_size
-    data = {'COCO': 'coco', 'WIDER FACE': 'widerface', 'toy faces': 'toyfaces'}[metadata['Training Data']]
+    data = {'COCO': 'coco', 'WIDER FACE': 'widerface', 'toy faces': 'toyfaces', 'custom COCO json': 'custom-coco',
+            'custom faces': 'custom-faces'}[metadata['Training Data']]
     assert path.stem.endswith(f'_{data}')
 
 

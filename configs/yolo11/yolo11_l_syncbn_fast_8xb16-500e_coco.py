@@ -5,3 +5,4 @@ _base_ = [
 
 train_pipeline_stage2 = _base_.train_pipelines_stage2.l
 train_dataloader = dict(dataset=dict(pipeline=_base_.train_pipelines.l))
+model = _base_.data_model

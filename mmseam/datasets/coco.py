@@ -1,4 +1,6 @@
 """COCO dataset for MMYOLO detectors."""
+import os
+from pathlib import Path
 from typing import List
 
 from mmyolo.datasets import YOLOv5CocoDataset
@@ -28,13 +30,13 @@ def require_images(images: List[dict], ann_file: str) -> List[dict]:
 
 @DATASETS.register_module()
 class YOLOCocoDataset(YOLOv5CocoDataset):
-    """MMYOLO's COCO dataset with a clear error if no image is left.
+    """MMYOLO's COCO dataset with clear errors for a wrong image folder and if no image is left.
 
     Args:
         *args, **kwargs: See ``mmyolo.YOLOv5CocoDataset``.
 
     Raises:
-        ConfigError: The filters leave no image.
+        ConfigError: The images are in another folder than ``data_prefix``, or the filters leave no image.
     """
 
     def filter_data(self) -> List[dict]:
@@ -43,4 +45,19 @@ class YOLOCocoDataset(YOLOv5CocoDataset):
         Returns:
             List[dict]: The remaining images.
         """
+        if self.data_list:
+            self._check_folder(self.data_list[0]['img_path'])
         return require_images(super().filter_data(), self.ann_file)
+
+    def _check_folder(self, path: str) -> None:
+        """Raise an error if the first image is not at its path, but in another folder of the data."""
+        if '://' in path or os.path.isfile(path):
+            return
+        name = os.path.relpath(path, self.data_prefix.get('img') or '.')
+        root = Path(self.data_root or '.')
+        folders = [Path(self.ann_file).parent, root, *root.glob('*/'), *root.glob('*/*/')]
+        found = next((folder for folder in folders if (folder / name).is_file()), None)
+        if found:
+            key, prefix = 'val' if self.test_mode else 'train', Path(os.path.relpath(found, root)).as_posix()
+            raise ConfigError(f'{self.ann_file}: its first image {name} is not in {os.path.dirname(path)}, but in '
+                              f"{found}; set {key}_data_prefix = '{prefix}/'")

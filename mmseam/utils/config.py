@@ -13,6 +13,7 @@ from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from mmyolo.utils import is_metainfo_lower
 
+from .config_settings import SettingError, load_with_settings
 from .resources import resource_folder
 
 
@@ -77,6 +78,9 @@ def load_config(name: Union[str, Path], cfg_options: Optional[Sequence[str]] = N
                 work_dir: Optional[str] = None) -> Config:
     """Load a config and apply the command-line overrides.
 
+    Settings, the numbers and texts at the top of a shipped base, can be changed in a child config or by an override:
+    ``img_scale = (320, 320)`` changes all pipelines; see :mod:`mmseam.utils.config_settings`.
+
     Args:
         name (str or Path): See :func:`find_config`.
         cfg_options (Sequence[str], optional): Items ``key=value``. Defaults to None.
@@ -89,15 +93,15 @@ def load_config(name: Union[str, Path], cfg_options: Optional[Sequence[str]] = N
         ConfigError: The config does not exist or is invalid, or an override does not fit it.
     """
     path = find_config(name)
+    options = parse_overrides(cfg_options) if cfg_options else {}
     try:
-        cfg = Config.fromfile(str(path))
-    except (SyntaxError, FileNotFoundError, ConfigParsingError) as error:
+        cfg, options = load_with_settings(path, options)
+    except (SyntaxError, FileNotFoundError, ConfigParsingError, SettingError) as error:
         raise ConfigError(f'{path}: {error}') from error
-    if cfg_options:
-        try:
-            cfg.merge_from_dict(parse_overrides(cfg_options))
-        except (KeyError, TypeError, IndexError) as error:
-            raise ConfigError(f'--cfg-options does not fit {path}: {error}') from error
+    try:
+        cfg.merge_from_dict(options)
+    except (KeyError, TypeError, IndexError) as error:
+        raise ConfigError(f'--cfg-options does not fit {path}: {error}') from error
     is_metainfo_lower(cfg)
     cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs', path.stem))
     return cfg

@@ -1,5 +1,9 @@
+_base_ = './letterbox_640.py'  # with img_scale, the image size
+import os.path as osp
+
 # ========================Frequently modified parameters======================
 data_root = 'data/coco/'  # Root path of data
+classes = None  # Names of the classes in the order of the annotation files; None: COCO's 80
 train_ann_file = 'annotations/instances_train2017.json'
 train_data_prefix = 'train2017/'  # Prefix of train image path
 val_ann_file = 'annotations/instances_val2017.json'
@@ -9,8 +13,11 @@ train_num_workers = 8  # Worker to pre-fetch data for each GPU during training
 persistent_workers = True
 
 # ========================Possible modified parameters========================
-img_scale = (640, 640)  # width, height
 dataset_type = 'mmseam.YOLOCocoDataset'
+metainfo = dict(classes=classes) if classes else dict()
+# Merged into the model by every COCO config
+num_data_classes = dict(num_classes=len(classes)) if classes else dict()
+data_model = dict(bbox_head=dict(head_module=num_data_classes), train_cfg=dict(assigner=num_data_classes))
 # Recipe of YOLO11's release by size: probability of MixUp, of copy-paste, and the scale jitter of the affine
 augmentation = dict(
     n=(0.0, 0.1, 0.5), s=(0.05, 0.15, 0.9), m=(0.15, 0.4, 0.9), l=(0.15, 0.5, 0.9), x=(0.2, 0.6, 0.9))
@@ -29,7 +36,7 @@ last_transform = [
         type='mmdet.PackDetInputs',
         meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'flip', 'flip_direction'))
 ]
-mosaic = dict(type='Mosaic', img_scale=img_scale, pad_val=114.0, pre_transform=pre_transform)
+mosaic = dict(type='Mosaic', img_scale=_base_.img_scale, pad_val=114.0, pre_transform=pre_transform)
 affine = dict(
     type='mmseam.RandomAffineOutlines',
     max_rotate_degree=0.0,
@@ -44,7 +51,9 @@ mosaic_affine = {
         mosaic,
         dict(type='mmseam.CopyPasteOutlines', prob=copy_paste),
         dict(
-            **affine, scaling_ratio_range=(1 - scale, 1 + scale), border=(-img_scale[0] // 2, -img_scale[1] // 2))
+            **affine,
+            scaling_ratio_range=(1 - scale, 1 + scale),
+            border=(-_base_.img_scale[0] // 2, -_base_.img_scale[1] // 2))
     ]
     for size, (mixup, copy_paste, scale) in augmentation.items()
 }
@@ -60,8 +69,8 @@ train_pipelines = {
 train_pipelines_stage2 = {
     size: [
         *pre_transform,
-        dict(type='YOLOv5KeepRatioResize', scale=img_scale),
-        dict(type='LetterResize', scale=img_scale, allow_scale_up=True, pad_val=dict(img=114)),
+        dict(type='YOLOv5KeepRatioResize', scale=_base_.img_scale),
+        dict(type='LetterResize', scale=_base_.img_scale, allow_scale_up=True, pad_val=dict(img=114)),
         dict(**affine, scaling_ratio_range=(1 - scale, 1 + scale)), *last_transform
     ]
     for size, (mixup, copy_paste, scale) in augmentation.items()
@@ -78,23 +87,12 @@ train_dataloader = dict(
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
+        metainfo=metainfo,
         ann_file=train_ann_file,
         data_prefix=dict(img=train_data_prefix),
         filter_cfg=dict(filter_empty_gt=False, min_size=32),
         pipeline=train_pipelines['n']))
 
-# Squares, and area interpolation where images shrink, see the measurements in docs/training.md. With
-# `use_mini_pad=True`, LetterResize pads to stride multiples only: .4 COCO AP more, but not the recorded results
-test_pipeline = [
-    # mmseam.LoadIntactImage under the host's name, for which mmdet's DetInferencer looks
-    dict(type='LoadImageFromFile', _scope_='mmseam'),
-    dict(type='YOLOv5KeepRatioResize', scale=img_scale),
-    dict(type='LetterResize', scale=img_scale, allow_scale_up=False, pad_val=dict(img=114)),
-    dict(type='LoadAnnotations', with_bbox=True, _scope_='mmdet'),
-    dict(
-        type='mmdet.PackDetInputs',
-        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'pad_param'))
-]
 val_dataloader = dict(
     batch_size=1,
     num_workers=2,
@@ -106,11 +104,19 @@ val_dataloader = dict(
         type=dataset_type,
         data_root=data_root,
         test_mode=True,
+        metainfo=metainfo,
         ann_file=val_ann_file,
         data_prefix=dict(img=val_data_prefix),
-        pipeline=test_pipeline))
+        pipeline=_base_.test_pipeline))
 test_dataloader = val_dataloader
 
 val_evaluator = dict(
-    type='mmseam.CocoMetric', proposal_nums=(1, 10, 100), ann_file=data_root + val_ann_file, metric='bbox')
+    type='mmseam.CocoMetric',
+    proposal_nums=(1, 10, 100),
+    ann_file=osp.join(data_root, val_ann_file),
+    metric='bbox')
 test_evaluator = val_evaluator
+
+# Test-time augmentation: `tools/test.py --tta`
+tta_model = dict(
+    type='mmdet.DetTTAModel', tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.7), max_per_img=300))

@@ -1,3 +1,5 @@
+_base_ = './letterbox_640.py'  # with img_scale, the image size
+
 # ========================Frequently modified parameters======================
 data_root = 'data/WIDERFace/'  # with WIDER_train/, WIDER_val/ and wider_face_split/, as downloaded
 train_ann_file = 'wider_face_split/wider_face_train_bbx_gt.txt'
@@ -12,7 +14,6 @@ train_num_workers = 8  # Worker to pre-fetch data for each GPU during training
 persistent_workers = True
 
 # ========================Possible modified parameters========================
-img_scale = (640, 640)  # width, height
 # Faces that are smaller in the original image are not trained on. WIDER images are 1024 wide: 8 pixels are 5 of the
 # network's. Leaving out what is under 5 pixels has helped small nets (nothing of such a face survives stride 8).
 min_face_size = 8
@@ -36,7 +37,7 @@ dataset_type = 'mmseam.WIDERFaceDataset'
 pre_transform = [
     # JPEGs are decoded at 1/2, 1/4 or 1/8 where that is still as large as the network's input. `cache='ram'`, or
     # `cache='disk', cache_dir=...`, keeps decoded images; see mmseam.LoadIntactImage
-    dict(type='mmseam.LoadIntactImage', reduce_to=max(img_scale)),
+    dict(type='mmseam.LoadIntactImage', reduce_to=max(_base_.img_scale)),
     dict(type='LoadAnnotations', with_bbox=True)
 ]
 last_transform = [
@@ -56,13 +57,17 @@ affine = dict(
 # not from the complete dataset: a batch is less mixed. Each image still appears four times an epoch on average.
 # `use_cached=False` draws from the complete dataset and decodes four images per sample
 mosaic_affine = dict(
-    type='mmseam.MosaicAffine', img_scale=img_scale, pad_val=114.0, pre_transform=pre_transform, use_cached=True)
+    type='mmseam.MosaicAffine',
+    img_scale=_base_.img_scale,
+    pad_val=114.0,
+    pre_transform=pre_transform,
+    use_cached=True)
 train_pipeline = [*pre_transform, dict(**mosaic_affine, **affine), *last_transform]
 # The last epochs, without mosaic
 train_pipeline_stage2 = [
     *pre_transform,
-    dict(type='YOLOv5KeepRatioResize', scale=img_scale),
-    dict(type='LetterResize', scale=img_scale, allow_scale_up=True, pad_val=dict(img=114)),
+    dict(type='YOLOv5KeepRatioResize', scale=_base_.img_scale),
+    dict(type='LetterResize', scale=_base_.img_scale, allow_scale_up=True, pad_val=dict(img=114)),
     dict(type='YOLOv5RandomAffine', border_val=(114, 114, 114), **affine), *last_transform
 ]
 train_dataloader = dict(
@@ -80,16 +85,6 @@ train_dataloader = dict(
         min_face_size=min_face_size,
         pipeline=train_pipeline))
 
-test_pipeline = [
-    # mmseam.LoadIntactImage under the host's name, for which mmdet's DetInferencer looks
-    dict(type='LoadImageFromFile', _scope_='mmseam'),
-    dict(type='YOLOv5KeepRatioResize', scale=img_scale),
-    dict(type='LetterResize', scale=img_scale, allow_scale_up=False, pad_val=dict(img=114)),
-    dict(type='LoadAnnotations', with_bbox=True, _scope_='mmdet'),
-    dict(
-        type='mmdet.PackDetInputs',
-        meta_keys=('img_id', 'img_path', 'ori_shape', 'img_shape', 'scale_factor', 'pad_param', 'instances'))
-]
 val_dataloader = dict(
     batch_size=1,
     num_workers=2,
@@ -103,7 +98,7 @@ val_dataloader = dict(
         test_mode=True,
         ann_file=val_ann_file,
         data_prefix=dict(img=val_data_prefix),
-        pipeline=test_pipeline))
+        pipeline=_base_.test_pipeline))
 test_dataloader = val_dataloader
 
 # The official protocol, first and so the one that chooses the best checkpoint; COCO's metric over the faces that are
@@ -114,35 +109,6 @@ val_evaluator = [
 ]
 test_evaluator = val_evaluator
 
-# ========================Other ways to test==================
-# Images in original size, padded to stride multiples (none has a side of 8192 pixels, so nothing is scaled). A child
-# config of any size takes it by `test_dataloader = dict(dataset=dict(pipeline=_base_.original_size_pipeline))`
-original_size_pipeline = [
-    test_pipeline[0],
-    dict(type='LetterResize', scale=(8192, 8192), allow_scale_up=False, use_mini_pad=True, pad_val=dict(img=114)),
-    *test_pipeline[-2:]
-]
-
-# Several scales with and without flip: `tools/test.py --tta`. The flip comes before the padding: mmdet mirrors boxes
-# in the original image, which is right only if both sides are padded alike
-tta_scales = [(640, 640), (960, 960), (1280, 1280)]
+# Test-time augmentation: `tools/test.py --tta`
 tta_model = dict(
     type='mmdet.DetTTAModel', tta_cfg=dict(nms=dict(type='nms', iou_threshold=0.5), max_per_img=1000))
-tta_pipeline = [
-    test_pipeline[0],
-    dict(
-        type='TestTimeAug',
-        transforms=[
-            [dict(type='mmdet.RandomFlip', prob=prob) for prob in (0.0, 1.0)],
-            [
-                dict(
-                    type='Compose',
-                    transforms=[
-                        dict(type='YOLOv5KeepRatioResize', scale=scale),
-                        dict(type='LetterResize', scale=scale, allow_scale_up=False, pad_val=dict(img=114))
-                    ]) for scale in tta_scales
-            ],
-            [test_pipeline[-2]],
-            [dict(test_pipeline[-1], meta_keys=(*test_pipeline[-1]['meta_keys'], 'flip', 'flip_direction'))],
-        ])
-]

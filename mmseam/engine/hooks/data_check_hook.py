@@ -3,6 +3,7 @@ import difflib
 from typing import Any, Iterator, List, Sequence
 
 from mmdet.datasets import CocoDataset
+from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.evaluator import DumpResults
 from mmengine.hooks import Hook
@@ -12,6 +13,7 @@ from mmseam.datasets.contents import DataContents, count_contents, read_categori
 from mmseam.datasets.wrappers import innermost_datasets
 from mmseam.registry import HOOKS
 from mmseam.utils.config import ConfigError
+from mmseam.utils.config_settings import find_ignored_settings
 
 
 @HOOKS.register_module()
@@ -24,7 +26,7 @@ class DataCheckHook(Hook):
 
         train: 580 images, 3,143 boxes of 1 class
 
-    It reads annotations only, not images.
+    It reads annotations only, not images. It also checks that the settings of a child config have had an effect.
     """
 
     priority = 'VERY_HIGH'
@@ -36,8 +38,10 @@ class DataCheckHook(Hook):
             runner (Runner): The runner.
 
         Raises:
-            ConfigError: A dataset has no images or no boxes, or its classes differ from those of its annotation file.
+            ConfigError: A dataset has no images or no boxes, its classes differ from those of its annotation file, or
+                the config was loaded without its settings.
         """
+        _check_settings(runner.cfg)
         for name in ('train', 'val', 'test'):
             loop = getattr(runner, f'_{name}_loop')  # the property would build unused loops
             if isinstance(loop, BaseLoop):
@@ -75,6 +79,13 @@ def check_dataset(name: str, dataset: Any, metrics: Sequence = ()) -> DataConten
         if hasattr(metric, 'check_images'):
             metric.check_images(contents.paths)
     return contents
+
+
+def _check_settings(cfg: Config) -> None:
+    names = find_ignored_settings(cfg)
+    if names:
+        raise ConfigError(f'{cfg.filename} sets {", ".join(names)}, but Config.fromfile has not evaluated the base '
+                          'with these values: use mmseam.utils.config.load_config, or tools/train.py and tools/test.py')
 
 
 def _needs_boxes(name: str, metrics: Sequence) -> bool:

@@ -1,0 +1,3 @@
+_base_ = '../yolo11/yolo11_n_fast_1xb16-100e_custom-coco.py'
+
+model = dict(bbox_head=dict(head_module=dict(type='mmseam.MultiSEAMHeadModule')))
