@@ -1,4 +1,4 @@
-"""Writes small data sets in COCO's layout for the tests."""
+"""Write small datasets in COCO's layout for the tests."""
 import json
 from pathlib import Path
 from typing import Dict, List, Sequence

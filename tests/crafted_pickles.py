@@ -133,7 +133,7 @@ BOMBS: Dict[str, bytes] = {
     'huge memo index': b'\x80\x02]r' + struct.pack('<I', 0x1fffffff) + b'.',  # Python reserves 4 GB
     'doubling lists': _LAUGHS + b'.',
     'doubling lists as boxes': b'](}' + text('img_path') + text('a/b.jpg') + b's' + text('x') + _LAUGHS + b'se.',
-    'list that holds itself': b']q\0h\0a.',
+    'list that contains itself': b']q\0h\0a.',
     'text longer than the file': b'X\xff\xff\xff\x7fabc.',
     'bytes longer than the file': b'\x8e' + struct.pack('<Q', 1 << 62) + b'abc.',
     'frame longer than the file': b'\x80\x04\x95' + struct.pack('<Q', 1 << 62) + b'].',

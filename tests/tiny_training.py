@@ -1,4 +1,4 @@
-"""Data sets of noise, and configs that train on them in seconds."""
+"""Datasets of noise, and configs that train on them in seconds."""
 from pathlib import Path
 
 from coco_files import coco_box, write_coco
@@ -30,7 +30,7 @@ env_cfg = dict(cudnn_benchmark=False)
 
 
 def write_tiny_training(folder: Path, base: Path, num_images: int = NUM_IMAGES) -> Path:
-    """Write the data set and a config for it.
+    """Write the dataset and a config for it.
 
     Args:
         folder (Path): Where to.
@@ -76,7 +76,7 @@ env_cfg = dict(cudnn_benchmark=False)
 
 
 def write_tiny_coco_training(folder: Path, base: Path) -> Path:
-    """Write a data set of boxes without polygons in COCO's layout, and a config for it.
+    """Write a dataset of boxes without polygons in COCO's layout, and a config for it.
 
     Args:
         folder (Path): Where to.

@@ -1,4 +1,4 @@
-"""Writes small data sets in WIDER FACE's official layout for the tests."""
+"""Write small datasets in WIDER FACE's official layout for the tests."""
 from pathlib import Path
 from typing import Dict, List, Sequence, Tuple
 

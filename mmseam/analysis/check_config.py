@@ -14,7 +14,7 @@ _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 def check_config(cfg: Config) -> None:
-    """Check the post-processing, and that the class counts and channel widths of a detector's parts agree.
+    """Check the postprocessing settings, and that the class counts and channel widths of a detector's parts agree.
 
     Widths are checked for YOLO11 detectors only.
 

@@ -1,4 +1,4 @@
-"""Whether the parts of a detector take each other's feature maps: they run on PyTorch's meta device."""
+"""Check that the channel widths of a detector's parts agree, by running them on PyTorch's meta device."""
 import copy
 from functools import partial
 from typing import Any, Iterator, List, Sequence, Tuple, Union
@@ -11,38 +11,38 @@ from torch.nn.modules.conv import _ConvNd
 from mmseam.registry import MODELS
 
 _SETTINGS = ('in_channels', 'out_channels', 'last_stage_out_channels', 'out_indices', 'widen_factor')
-_SIDE = 256  # pixels of the image
+_IMAGE_SIZE = 256  # pixels
 
 
-class _OtherMapsError(Exception):
-    """A part gets maps that it does not take; the message says which."""
+class _WidthError(Exception):
+    """A part gets feature maps that it does not expect."""
 
 
 def check_widths(model: ConfigDict) -> Iterator[str]:
-    """Run backbone, neck and head one after the other on the meta device, where nothing is allocated or computed.
+    """Run backbone, neck and head in sequence on the meta device, which neither allocates nor computes anything.
 
     Args:
-        model (:obj:`ConfigDict`): A detector's config; what follows a part that cannot run there is passed over.
+        model (:obj:`ConfigDict`): A detector's config; parts after one that cannot run there are not checked.
 
     Yields:
-        str: One text for the first part that does not take the maps of the one before it.
+        str: A message for the first part that does not expect the feature maps of the previous one.
     """
-    giver, maps = 'the image', torch.empty(1, 3, _SIDE, _SIDE, device='meta')
+    previous, maps = 'the image', torch.empty(1, 3, _IMAGE_SIZE, _IMAGE_SIZE, device='meta')
     for key, cfg in _parts(model):
         try:
             outputs = _run(cfg, maps)
-        except _OtherMapsError as error:
+        except _WidthError as error:
             widths = '/'.join(str(each.size(1)) for each in maps)
-            yield (f'{giver} puts out {widths} channels, but {_named(key, cfg)} {error}; make {key}.in_channels and '
-                   'the widen_factor of all parts agree')
+            yield (f'{previous} outputs {widths} channels, but {_describe(key, cfg)} {error}; make {key}.in_channels '
+                   'and the widen_factor of all parts agree')
             return
-        except Exception:  # whatever else is wrong has other reasons, which the training itself names best
+        except Exception:  # not a problem of widths; the training reports it better
             return
-        giver, maps = _named(key, cfg), outputs
+        previous, maps = _describe(key, cfg), outputs
 
 
 def _parts(model: ConfigDict) -> List[Tuple[str, ConfigDict]]:
-    """Key and config of each part, in the order in which the maps go through them."""
+    """Return key and config of each part, in the order of the forward pass."""
     neck, head_name = model.get('neck'), 'bbox_head' if 'bbox_head' in model else 'rpn_head'
     parts = [('model.backbone', model.get('backbone'))]
     if isinstance(neck, (list, tuple)):
@@ -61,10 +61,10 @@ def _parts(model: ConfigDict) -> List[Tuple[str, ConfigDict]]:
 def _run(cfg: ConfigDict, maps: Union[Tensor, Sequence[Tensor]]) -> Sequence[Tensor]:
     expected = cfg.get('in_channels')
     if isinstance(expected, (list, tuple)) and len(expected) != len(maps):
-        raise _OtherMapsError(f'takes {len(expected)} maps, not {len(maps)}')
+        raise _WidthError(f'expects {len(expected)} feature maps, not {len(maps)}')
     with torch.device('meta'):
         part = MODELS.build(copy.deepcopy(cfg))
-        part.eval()  # normalizes without looking at the maps
+        part.eval()  # normalization layers need no statistics of the maps then
         for name, module in part.named_modules():
             if isinstance(module, _ConvNd):
                 module.register_forward_pre_hook(partial(_check_input, name))
@@ -73,10 +73,10 @@ def _run(cfg: ConfigDict, maps: Union[Tensor, Sequence[Tensor]]) -> Sequence[Ten
 
 def _check_input(name: str, conv: _ConvNd, inputs: Tuple[Any, ...]) -> None:
     if inputs[0].size(1) != conv.in_channels:
-        raise _OtherMapsError(f'takes others: {conv.in_channels} instead of {inputs[0].size(1)} at its layer {name}')
+        raise _WidthError(f'expects {conv.in_channels} instead of {inputs[0].size(1)} at its layer {name}')
 
 
-def _named(key: str, cfg: ConfigDict) -> str:
-    """Write a part with the settings that decide its widths."""
+def _describe(key: str, cfg: ConfigDict) -> str:
+    """Format a part with the settings that determine its widths."""
     settings = ', '.join(f'{name}={cfg[name]}' for name in _SETTINGS if name in cfg)
     return f'{key} ({settings})' if settings else key

@@ -27,7 +27,7 @@ def enable_amp(cfg: Config) -> None:
     if wrapper not in (*AMP_OPTIM_WRAPPERS, *AMP_OPTIM_WRAPPERS.values()):
         raise ConfigError(f'--amp needs optim_wrapper.type {" or ".join(AMP_OPTIM_WRAPPERS)}, the config has {wrapper}')
     if not torch.cuda.is_available():
-        raise ConfigError('--amp needs a CUDA device, and PyTorch sees none; leave it out on a CPU')
+        raise ConfigError('--amp needs a CUDA device, and PyTorch finds none; omit it on a CPU')
     cfg.optim_wrapper.type = AMP_OPTIM_WRAPPERS.get(wrapper, wrapper)
     cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
@@ -44,7 +44,7 @@ def enable_auto_scale_lr(cfg: Config) -> None:
         ConfigError: The config has no ``auto_scale_lr.base_batch_size``.
     """
     if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
-        raise ConfigError('--auto-scale-lr: the config does not say for which batch size its learning rate is meant; '
+        raise ConfigError('--auto-scale-lr: the config does not state the batch size of its learning rate; '
                           'add auto_scale_lr = dict(enable=False, base_batch_size=GPUS * BATCH_SIZE)')
     cfg.auto_scale_lr.enable = True
 
@@ -62,7 +62,7 @@ def set_resume(cfg: Config, resume: Optional[str]) -> None:
     if resume is None:
         return
     if resume != 'auto' and '://' not in resume and not Path(resume).is_file():
-        raise ConfigError(f'--resume: there is no checkpoint {resume}; --resume alone takes the last one of '
+        raise ConfigError(f'--resume: there is no checkpoint {resume}; --resume without a value uses the last one in '
                           f'{cfg.work_dir}')
     cfg.resume = 'auto' if resume == 'auto' else True  # see mmseam.engine.training.train
     if resume != 'auto':

@@ -89,15 +89,15 @@ def _spec(needed: Requirement) -> str:
 
 def _message(problems: List[str], uninstalls: List[str], installs: List[str], needed: Dict[str, Requirement]) -> str:
     mmcv, mmcv_lite = _spec(needed['mmcv']), _spec(needed['mmcv-lite'])
-    lines = ['mmseam cannot run on the packages that are installed here:']
+    lines = ['mmseam cannot run with the installed packages:']
     lines += [f'  - {problem}' for problem in problems]
     lines += ['To fix it:']
     if uninstalls and mmcv_lite in installs:
         lines.append('  python -m pip uninstall -y ' + ' '.join(uninstalls))
     lines.append('  python -m pip install ' + ' '.join(f'"{spec}"' for spec in installs))
     if mmcv_lite in installs:
-        lines.append(f'(If you have a compiler, you can install "{mmcv}" in place of mmcv-lite, never beside it, and '
-                     'mmseam itself with `--no-deps`, so that pip does not bring mmcv-lite along.)')
+        lines.append(f'(If you have a compiler, you can install "{mmcv}" instead of mmcv-lite, never both. Then '
+                     'install mmseam with `--no-deps`, so that pip does not install mmcv-lite.)')
     return '\n'.join(lines)
 
 

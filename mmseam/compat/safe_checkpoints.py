@@ -66,7 +66,7 @@ def _checked(content: Any) -> Any:
     dataset_meta = meta.get('dataset_meta') or {} if isinstance(meta, dict) else {}
     parts = [meta, dataset_meta, content.get('state_dict', {})]
     if not all(isinstance(part, dict) and all(type(key) is str for key in part) for part in parts):
-        raise RestrictedPickleError('damaged: its meta or state_dict is no dict of texts')
+        raise RestrictedPickleError('damaged: meta or state_dict is not a dict with strings as keys')
     # MMCV stored the config as text; MMEngine would execute it to read the number of GPUs.
     meta.pop('config', None)
     return content
@@ -106,15 +106,15 @@ def _get_method(owner: Any, name: str) -> Callable:
     if source == _ONE_CYCLE and name in ('_annealing_cos', '_annealing_linear'):
         from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler  # takes a second
         return getattr(OneCycleParamScheduler, name)
-    raise UnsafePickleError(f'it asks for the attribute {str(name)[:50]!r}, which no checkpoint written by MMEngine '
-                            'does: it is damaged or made to run code')
+    raise UnsafePickleError(f'it accesses the attribute {str(name)[:50]!r}, which no checkpoint of MMEngine does: '
+                            'it is damaged or designed to run code')
 
 
 def _set_history(history: HistoryBuffer, state: Any) -> None:
     """Restore the numbers, and the statistics from the class instead of the file."""
     state = {name: state[name] for name in ('max_length', '_log_history', '_count_history')}
     if [type(value) for value in state.values()] != [int, np.ndarray, np.ndarray]:
-        raise RestrictedPickleError('damaged: a log history')
+        raise RestrictedPickleError('damaged: invalid log history')
     history.__dict__.update(state)
     history._set_default_statistics()
 

@@ -70,7 +70,7 @@ def _target_names(checkpoint: UltralyticsCheckpoint) -> Tuple[Dict[str, str], Di
         if target is not None:
             names[source] = target
         elif not source.startswith(HEAD_PREFIX):
-            raise CheckpointError(f'{checkpoint.path}: not a YOLO11: it has {source}, which YOLO11 has not')
+            raise CheckpointError(f'{checkpoint.path}: not a YOLO11: it has {source}, which YOLO11 does not have')
         elif source.startswith(f'{HEAD_PREFIX}dfl.'):
             skipped[source] = 'fixed numbers, which the head here keeps as a buffer'
         else:
@@ -81,7 +81,7 @@ def _target_names(checkpoint: UltralyticsCheckpoint) -> Tuple[Dict[str, str], Di
 def _build_model(config: Union[str, Path, Config]) -> torch.nn.Module:
     cfg = config if isinstance(config, Config) else Config.fromfile(config)
     if 'model' not in cfg:
-        raise ValueError(f'{cfg.filename or "the config"}: has no `model` to take the weights')
+        raise ValueError(f'{cfg.filename or "the config"}: no `model` to load the weights into')
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmyolo')):
         return MODELS.build(cfg.model)
 

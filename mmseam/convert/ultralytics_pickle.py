@@ -44,7 +44,7 @@ def _is_stub(source: str) -> bool:
 def _stub_attribute(owner: Any, name: Any) -> Name:
     """Replace ``getattr``, which checkpoints use to store a method such as ``Detect.forward``."""
     if type(owner) is not Name or not _is_stub(owner.source) or type(name) is not str:
-        raise UnsafePickleError('it wants builtins.getattr of something that is not a class of the model')
+        raise UnsafePickleError('it calls builtins.getattr on something that is not a class of the model')
     return Name(f'{owner.source}.{name}')
 
 

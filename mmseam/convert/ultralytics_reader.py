@@ -85,7 +85,7 @@ def read_ultralytics_checkpoint(path: Union[str, Path]) -> UltralyticsCheckpoint
     except (CheckpointError, RestrictedPickleError) as error:
         raise CheckpointError(f'{path}: {error}') from error
     except _DAMAGE as error:
-        raise CheckpointError(f"{path}: damaged, or not laid out as Ultralytics' files are "
+        raise CheckpointError(f"{path}: damaged, or not in Ultralytics' format "
                               f'({type(error).__name__}: {str(error)[:200]})') from error
 
 
@@ -108,7 +108,7 @@ def _read(path: Path, content: Any) -> UltralyticsCheckpoint:
 
 def _model(content: Any) -> Stub:
     if not isinstance(content, dict):
-        raise CheckpointError(f'holds a {type(content).__name__}, not a checkpoint of Ultralytics')
+        raise CheckpointError(f'contains a {type(content).__name__}, not an Ultralytics checkpoint')
     model = content.get('model') if content.get('ema') is None else content['ema']
     if isinstance(model, Stub):
         return model
@@ -116,7 +116,7 @@ def _model(content: Any) -> Stub:
         raise CheckpointError(
             'a bare state dict: layer types, class names and strides are missing. Give the .pt file that Ultralytics '
             'wrote (best.pt or last.pt)')
-    raise CheckpointError("not a checkpoint of Ultralytics: it has no module under 'model' or 'ema'")
+    raise CheckpointError("not an Ultralytics checkpoint: it has no module under 'model' or 'ema'")
 
 
 def _children(module: Stub) -> Dict[str, Stub]:
@@ -131,7 +131,7 @@ def _state_dict(model: Stub, max_bytes: int) -> Dict[str, torch.Tensor]:
         state_dict[name] = _tensor(record)
         max_bytes -= state_dict[name].nbytes
         if max_bytes < 0:
-            raise CheckpointError('its tensors are together several times as large as the file')
+            raise CheckpointError('its tensors add up to several times the size of the file')
     return state_dict
 
 
@@ -139,7 +139,7 @@ def _tensor(record: TensorRecord) -> torch.Tensor:
     """Copy one tensor; convert floating point to float32."""
     storage = record.storage
     if record.numel > storage.numel:
-        raise CheckpointError(f'damaged: data/{storage.key} has {storage.num_bytes} bytes, not what its tensors need')
+        raise CheckpointError(f'damaged: data/{storage.key} has {storage.num_bytes} bytes, not those of its tensors')
     if not record.numel:
         return torch.empty(record.size)
     flat = torch.frombuffer(storage.data, dtype=getattr(torch, storage.dtype))

@@ -23,8 +23,8 @@ def require_images(images: List[dict], ann_file: str) -> List[dict]:
         ConfigError: No image is left. MMEngine would fail without giving the reason.
     """
     if not images:
-        raise ConfigError(f'{ann_file}: no image is left; the file names none, or filter_cfg of the dataset leaves '
-                          'out all of them')
+        raise ConfigError(f'{ann_file}: no images are left; the file lists none, or filter_cfg of the dataset '
+                          'excludes all of them')
     return images
 
 

@@ -65,14 +65,15 @@ def _acquire(file: IO, path: Path) -> None:
     except (BlockingIOError, PermissionError):
         raise WorkDirInUseError(_in_use(path, owner)) from None
     except OSError as error:
-        print_log(f'{path.parent} cannot be locked ({error}): start no second training in it', 'current')
+        print_log(f'{path.parent} cannot be locked ({error}): do not start a second training in it', 'current')
     if owner and owner.get('host') != socket.gethostname() and _is_touched(path):
         raise WorkDirInUseError(f'{_in_use(path, owner)}. If that machine is down, delete {path}')
 
 
 def _in_use(path: Path, owner: dict) -> str:
-    return (f'another training runs in {path.parent}: process {owner.get("pid", "?")} on {owner.get("host", "?")}, '
-            f'since {owner.get("since", "?")}. Wait for its end, or choose another --work-dir')
+    return (f'another training is running in {path.parent}: process {owner.get("pid", "?")} on '
+            f'{owner.get("host", "?")}, since {owner.get("since", "?")}. Wait until it ends, or choose '
+            'another --work-dir')
 
 
 def _is_touched(path: Path) -> bool:
@@ -80,8 +81,8 @@ def _is_touched(path: Path) -> bool:
     before = path.stat().st_mtime
     if time.time() - before > STALE_SECONDS:
         return False
-    print_log(f'{path} was left by a training on another machine: looking for {WATCH_SECONDS} s whether it runs',
-              'current')
+    print_log(f'{path} is from a training on another machine; watching it for {WATCH_SECONDS} s to see if it '
+              'still runs', 'current')
     end = time.monotonic() + WATCH_SECONDS
     while time.monotonic() < end and path.stat().st_mtime == before:
         time.sleep(min(1, WATCH_SECONDS))

@@ -31,7 +31,7 @@ class ExportedDetector(BaseDetector):
     Args:
         file (str): An ``.onnx``, ``.torchscript``, ``.pt2`` or ``.xml`` (OpenVINO) file written by
             ``tools/deployment/export.py``.
-        test_cfg (:obj:`ConfigDict` or dict, optional): Post-processing settings. Must match those in the file if the
+        test_cfg (:obj:`ConfigDict` or dict, optional): Postprocessing settings. Must match those in the file if the
             file includes NMS. Defaults to None: the settings in the file.
         data_preprocessor (:obj:`ConfigDict` or dict, optional): Defaults to None: normalize according to the file.
         init_cfg (:obj:`ConfigDict` or dict, optional): Unused; part of mmdet's signature. Defaults to None.
@@ -115,7 +115,7 @@ def _to_instances(rows: Tensor, meta: dict) -> InstanceData:
 
 
 def set_exported_model(cfg: Config, file: str, tta: bool = False) -> None:
-    """Set an exported file as the model of a config, keeping its dataset, post-processing and metrics.
+    """Set an exported file as the model of a config, keeping its dataset, postprocessing and metrics.
 
     Args:
         cfg (Config): Config of the detector that was exported, changed in place.

@@ -33,7 +33,7 @@ class SourceImage(NamedTuple):
 
 
 def is_video(path: Path) -> bool:
-    """Whether a file has the suffix of a supported video format."""
+    """Return whether a file has the suffix of a supported video format."""
     return path.suffix.lower() in VIDEO_EXTENSIONS
 
 

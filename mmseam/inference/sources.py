@@ -149,7 +149,7 @@ def _expand(item: Any, leave_out: Optional[Path]) -> list:
 
 
 def _has_16_bits(image: Image.Image) -> bool:
-    """Whether the values are 16-bit; Pillow reads PGM files, and older versions also PNG files, as 32-bit."""
+    """Return whether the values are 16-bit; Pillow reads PGM files, and older versions also PNG files, as 32-bit."""
     return image.mode.startswith('I;16') or (image.mode == 'I' and image.format in ('PNG', 'PPM'))
 
 

@@ -43,9 +43,9 @@ class CheckpointMatch(NamedTuple):
 
     def __str__(self) -> str:
         total = self.fitting + len(self.missing) + len(self.reshaped)
-        parts = [f'{self.fitting} of {total} tensors of the model fit']
-        for text, names in (('missing in the checkpoint', self.missing), ('of other shape', self.reshaped),
-                            ('in the checkpoint only', self.unexpected)):
+        parts = [f'{self.fitting} of {total} tensors of the model match']
+        for text, names in (('missing in the checkpoint', self.missing), ('of another shape', self.reshaped),
+                            ('only in the checkpoint', self.unexpected)):
             if names:
                 parts.append(f'{len(names)} {text}: {", ".join(names[:_NAMED])}' + (', …' * (len(names) > _NAMED)))
         return '\n- '.join(parts)
@@ -113,8 +113,8 @@ def require_share(match: CheckpointMatch, checkpoint: dict, min_share: float) ->
     """
     if match.share < min_share:
         raise CheckpointMismatchError(
-            f'the checkpoint in load_from fills hardly anything of the model, which would start from random weights:\n'
-            f'- {match}\n{_origin(checkpoint)} To go on nevertheless: --allow-partial-checkpoint, or '
+            f'the checkpoint in load_from matches hardly any of the model, which would start from random weights:\n'
+            f'- {match}\n{_origin(checkpoint)} To train anyway, use --allow-partial-checkpoint or '
             "dict(type='mmseam.CheckpointMatchHook', min_share=0) in custom_hooks.")
 
 
@@ -130,7 +130,7 @@ def require_match(model: nn.Module, checkpoint: dict) -> None:
     """
     match = match_checkpoint(model, checkpoint)
     if not match.is_complete:
-        raise CheckpointMismatchError(f'the checkpoint does not fit the config, the results would mean nothing:\n'
+        raise CheckpointMismatchError(f'the checkpoint does not match the config; the results would be meaningless:\n'
                                       f'- {match}\n{_origin(checkpoint)}')
 
 
@@ -140,11 +140,11 @@ def _origin(checkpoint: dict) -> str:
     if meta.get('experiment_name'):
         # MMEngine's experiment name: config name and time
         config = '_'.join(meta['experiment_name'].split('_')[:-2])
-        return f'It comes from a training with the config {config}: use that one.'
+        return f'It was trained with the config {config}: use that config.'
     if isinstance(meta.get('source'), dict):
         source = meta['source']
         return (f'It was converted from {source.get("file")} (YOLO11, size {source.get("size")}): use a config of that '
-                'size, head and number of classes; a partial conversion serves load_from in training only.')
+                'size, head and number of classes; a partial conversion can only be used as load_from of a training.')
     return 'It does not say which config it was made with; use the one it was trained with.'
 
 
@@ -163,7 +163,7 @@ def check_checkpoint_file(path: Union[str, Path]) -> None:
     if not Path(path).is_file():
         raise FileNotFoundError(f'there is no checkpoint {path}')
     if _is_of_ultralytics(path):
-        raise CheckpointMismatchError(f'{path} is a checkpoint of Ultralytics; convert it with '
+        raise CheckpointMismatchError(f'{path} is an Ultralytics checkpoint; convert it with '
                                       'tools/model_converters/ultralytics_to_mmseam.py and use the .pth file')
 
 

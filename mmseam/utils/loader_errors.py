@@ -4,8 +4,8 @@ from contextlib import contextmanager
 from typing import Iterator
 
 _KILLED = re.compile(r'DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\) (exited unexpectedly|is killed by signal: .*)')
-_ADVICE = ('the system does so for want of memory: lower num_workers of the data loader or cache_gb of the image '
-           'cache; in a container raise the shared memory (--shm-size)')
+_ADVICE = ('probably the system ran out of memory: lower num_workers of the data loader or cache_gb of the image '
+           'cache; in a container, raise the shared memory (--shm-size)')
 
 
 class LoaderError(RuntimeError):
@@ -26,10 +26,10 @@ def loader_errors() -> Iterator[None]:
         text = str(error)
         killed = _KILLED.match(text)
         if killed:
-            what = f'a process that loads images (pid {killed[1]}) {killed[2].strip().rstrip(".")}'
+            what = f'a data loader worker (pid {killed[1]}) {killed[2].strip().rstrip(".")}'
             raise LoaderError(f'{what}; {_ADVICE}') from error
         if isinstance(error, ConnectionError):  # while it sent an image
-            raise LoaderError(f'a process that loads images was killed; {_ADVICE}') from error
+            raise LoaderError(f'a data loader worker was killed; {_ADVICE}') from error
         if isinstance(error, OSError) and ' in DataLoader worker process ' in text.split('\n', 1)[0]:
             raise OSError(re.sub(r'^[\w.]*(Error|Exception): ', '', text.strip().split('\n')[-1])) from error
         raise

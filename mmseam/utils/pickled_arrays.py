@@ -31,7 +31,7 @@ class _NumPyDtype:
     def __init__(self, code: Any, *_: Any) -> None:
         text = code.lstrip('<|=') if type(code) is str else ''
         if text not in _NUMPY_DTYPES:
-            raise RestrictedPickleError(f'NumPy values of type {str(code)[:20]!r}, where plain numbers were expected')
+            raise RestrictedPickleError(f'NumPy values of type {str(code)[:20]!r} instead of plain numbers')
         self.dtype = _NUMPY_DTYPES[text]
 
     def set_state(self, state: Any) -> None:
@@ -43,14 +43,14 @@ class _NumPyDtype:
 def _checked_shape(shape: Any) -> Tuple[int, ...]:
     if type(shape) is not tuple or len(shape) > _MAX_DIMENSIONS or not all(
             type(side) is int and 0 <= side < 1 << 40 for side in shape):
-        raise RestrictedPickleError('an array of no proper shape')
+        raise RestrictedPickleError('an array with an invalid shape')
     return shape
 
 
 def _check_length(data: Any, dtype: Any, shape: Tuple[int, ...]) -> None:
     if type(dtype) is not _NumPyDtype or not isinstance(data, (bytes, bytearray)) or (
             len(data) != math.prod(shape) * dtype.dtype.itemsize):
-        raise RestrictedPickleError('an array whose data do not have the length of its shape and type')
+        raise RestrictedPickleError('an array whose data do not match its shape and type')
 
 
 def _set_array_state(array: np.ndarray, state: Any) -> None:
@@ -125,22 +125,22 @@ class TensorRecord(NamedTuple):
 def _tensor_record(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> TensorRecord:
     numbers = (offset, *_checked_shape(size), *_checked_shape(stride))
     if type(storage) is not Storage or len(size) != len(stride) or type(offset) is not int or min(numbers) < 0:
-        raise RestrictedPickleError('a tensor without a proper storage, size or stride')
+        raise RestrictedPickleError('a tensor with an invalid storage, size or stride')
     end = offset + 1 + sum((side - 1) * step for side, step in zip(size, stride)) if all(size) else offset
     if end > storage.numel:
-        raise RestrictedPickleError(f'damaged: a tensor reaches outside data/{storage.key}')
+        raise RestrictedPickleError(f'damaged: a tensor exceeds data/{storage.key}')
     return TensorRecord(storage, offset, size, stride)
 
 
 def _parameter(data: Any, *_: Any) -> Any:
     if isinstance(data, (Name, Storage)) or data is None:
-        raise RestrictedPickleError('a parameter that is not made of a tensor')
+        raise RestrictedPickleError('a parameter that is not made from a tensor')
     return data
 
 
 def _tensor_with_attributes(rebuild: Any, _: Any, arguments: Any, *__: Any) -> Any:
     if type(rebuild) is not Name or rebuild.source != 'torch._utils._rebuild_tensor_v2' or type(arguments) is not tuple:
-        raise RestrictedPickleError('a tensor of an unknown kind')
+        raise RestrictedPickleError('a tensor of an unknown type')
     return rebuild.call(*arguments)
 
 
@@ -198,8 +198,8 @@ class TensorUnpickler(RestrictedUnpickler):
         _, kind, key, _, numel = pid[:5]
         dtype = STORAGE_DTYPES.get(kind.source) if type(kind) is Name else None
         if dtype is None or type(key) is not str or type(numel) is not int or not 0 <= numel < 1 << 40:
-            raise RestrictedPickleError('a tensor storage without a proper type, name or length')
+            raise RestrictedPickleError('a tensor storage with an invalid type, name or length')
         storage = self.storages.setdefault(key, Storage(key, dtype, numel, self._read))
         if (storage.dtype, storage.numel) != (dtype, numel):
-            raise RestrictedPickleError(f'damaged: two descriptions of data/{key}')
+            raise RestrictedPickleError(f'damaged: two definitions of data/{key}')
         return storage

@@ -63,13 +63,13 @@ def name_table(entries: Mapping[str, tuple]) -> Dict[Tuple[str, str], Name]:
 def _encode_latin1(text: str, encoding: str = 'latin1') -> bytes:
     # Protocol 2 stores bytes as text; any other encoding would import a codec chosen by the pickle.
     if encoding != 'latin1':
-        raise UnsafePickleError(f'it asks for the codec {encoding!r}')
+        raise UnsafePickleError(f'it uses the codec {encoding!r}')
     return text.encode('latin1')
 
 
 def _plain_set(kind: type, items: list = ()) -> Any:
     if type(items) not in (list, tuple):
-        raise RestrictedPickleError(f'a {kind.__name__} made of something else than a list')
+        raise RestrictedPickleError(f'a {kind.__name__} that is not made from a list')
     return kind(map(_plain_key, items))
 
 
@@ -151,8 +151,8 @@ class RestrictedUnpickler:
         try:
             return self.names[module, name]
         except KeyError:
-            raise UnsafePickleError(f'the file wants to execute foreign code, {module}.{name}, and is refused. Load it '
-                                    'where you trust it, and save it again without that object') from None
+            raise UnsafePickleError(f'the file refers to code, {module}.{name}, and is refused. If you trust it, load '
+                                    'it elsewhere and save it again without that object') from None
 
     def persistent_load(self, pid: Any) -> Any:
         """Resolve a reference to something outside the pickle.
@@ -168,7 +168,7 @@ class RestrictedUnpickler:
     def _run(self) -> Any:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(self._file)):
             if count == MAX_OPCODES:
-                raise RestrictedPickleError(f'more than {MAX_OPCODES} instructions, which no file of this kind needs')
+                raise RestrictedPickleError(f'more than {MAX_OPCODES} instructions, more than any such file needs')
             if opcode.name in _LITERALS:
                 self._stack.append(argument)
             elif opcode.name in _CONSTANTS:
@@ -176,7 +176,7 @@ class RestrictedUnpickler:
             elif opcode.name in _ACTIONS:
                 _ACTIONS[opcode.name](self, argument)
             else:
-                raise RestrictedPickleError(f'the instruction {opcode.name}, which no file of this kind needs')
+                raise RestrictedPickleError(f'the instruction {opcode.name}, which files of this kind never have')
         return self._stack.pop()
 
     def _mark(self, _: Any) -> None:
@@ -239,14 +239,14 @@ class RestrictedUnpickler:
     def _stack_global(self, _: Any) -> None:
         module, name = self._take(2)
         if type(module) is not str or type(name) is not str:
-            raise RestrictedPickleError('damaged (a name that is no text)')
+            raise RestrictedPickleError('damaged (a name that is not a string)')
         self._stack.append(self.find_class(module, name))
 
     def _call(self, name: Any, arguments: Any) -> None:
         if type(name) is not Name or type(arguments) is not tuple:
             raise UnsafePickleError(f'it calls a {type(name).__name__}')
         if name.call is None:
-            raise UnsafePickleError(f'it calls {name.source}, which files of this kind only name')
+            raise UnsafePickleError(f'it calls {name.source}, which files of this kind never do')
         made = name.call(*arguments)
         if name.build is not None:
             self._created[id(made)] = made, name.build  # kept, so that no other object gets its id
@@ -255,7 +255,7 @@ class RestrictedUnpickler:
     def _call_with_keywords(self, _: Any) -> None:
         name, arguments, keywords = self._take(3)
         if keywords != {}:
-            raise RestrictedPickleError('it calls by keyword, which no file of this kind needs')
+            raise RestrictedPickleError('it calls with keyword arguments, which files of this kind never do')
         self._call(name, arguments)
 
     def _call_marked(self, _: Any) -> None:
@@ -270,7 +270,7 @@ class RestrictedUnpickler:
         state, = self._take(1)
         target, build = self._created.get(id(self._stack[-1]), (None, None))
         if build is None or target is not self._stack[-1]:
-            raise UnsafePickleError(f'it rewrites a {type(self._stack[-1]).__name__} that it has not made')
+            raise UnsafePickleError(f'it modifies a {type(self._stack[-1]).__name__} that it has not created')
         build(target, state)
 
 
@@ -330,7 +330,7 @@ def check_tree(content: Any) -> None:
         elif id(node) in sizes:
             sizes[id(node)] = 1 + sum(_tree_size(child, sizes) for child in children)
             if sizes[id(node)] > MAX_TREE:
-                raise RestrictedPickleError('it holds the same parts again and again, more than there is memory for')
+                raise RestrictedPickleError('its shared parts would expand to more than fits in memory')
         else:
             sizes[id(node)] = None
             pending.extend(child for child in children if isinstance(child, (dict, list, tuple)) and
@@ -340,5 +340,5 @@ def check_tree(content: Any) -> None:
 def _tree_size(node: Any, sizes: Mapping[int, Optional[int]]) -> int:
     size = sizes.get(id(node), 1) if isinstance(node, (dict, list, tuple)) else 1
     if size is None:
-        raise RestrictedPickleError('a container that holds itself')
+        raise RestrictedPickleError('a container that contains itself')
     return size

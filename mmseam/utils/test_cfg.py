@@ -1,4 +1,4 @@
-"""Validate the post-processing settings (``test_cfg``).
+"""Validate the postprocessing settings (``test_cfg``).
 
 They come from configs, where a typo would be ignored or fail later, and from the metadata of exported files, where mmcv
 would evaluate an unknown NMS type as Python.
@@ -58,7 +58,7 @@ _NMS: Dict[str, Dict[str, Callable[[Any], bool]]] = {
 
 
 def check_test_cfg(test_cfg: Mapping[str, Any], required: Iterable[str] = ()) -> None:
-    """Check the settings of the post-processing.
+    """Check the postprocessing settings.
 
     Args:
         test_cfg (Mapping[str, Any]): ``score_thr``, ``nms_pre``, ``max_per_img``, ``min_bbox_size``, ``multi_label``

@@ -47,7 +47,7 @@ class _Archive:
     def __init__(self, archive: zipfile.ZipFile) -> None:
         pickles = [name for name in archive.namelist() if name.count('/') == 1 and name.endswith('/data.pkl')]
         if len(pickles) != 1:
-            raise RestrictedPickleError('a zip file, but not one that torch.save wrote (no data.pkl)')
+            raise RestrictedPickleError('a zip file, but not one written by torch.save (no data.pkl)')
         self._zip, self._root = archive, pickles[0][:-len('data.pkl')]
         self._left = archive.fp.seek(0, io.SEEK_END)
         if f'{self._root}byteorder' in archive.namelist() and self.read('byteorder') != b'little':
@@ -62,7 +62,7 @@ class _Archive:
             raise RestrictedPickleError(f'{member} is compressed, which torch.save never does')
         self._left -= info.file_size
         if self._left < 0:
-            raise RestrictedPickleError('its members are together larger than the file')
+            raise RestrictedPickleError('its members add up to more than the file')
         try:
             return self._zip.read(info)
         except _DAMAGE as error:
@@ -71,7 +71,7 @@ class _Archive:
     def read_storage(self, storage: Storage) -> bytearray:
         data = bytearray(self.read(f'data/{storage.key}'))
         if len(data) != storage.num_bytes:
-            raise RestrictedPickleError(f'damaged: data/{storage.key} has {len(data)} bytes, not what its tensors need')
+            raise RestrictedPickleError(f'damaged: data/{storage.key} has {len(data)} bytes, not those of its tensors')
         return data
 
 
@@ -90,7 +90,7 @@ def read_legacy_file(file: IO[bytes], unpickler: Type[TensorUnpickler]) -> Any:
         RestrictedPickleError: It is damaged or no file of ``torch.save``.
     """
     if not _is_legacy(file):
-        raise RestrictedPickleError('not a file that torch.save wrote. If it is a download, it may be incomplete')
+        raise RestrictedPickleError('not a file written by torch.save. If it is a download, it may be incomplete')
     left = _rest(file)
 
     def reserve(storage: Storage) -> bytearray:
@@ -98,7 +98,7 @@ def read_legacy_file(file: IO[bytes], unpickler: Type[TensorUnpickler]) -> Any:
         nonlocal left
         left -= storage.num_bytes
         if left < 0:
-            raise RestrictedPickleError('its storages are together larger than the file')
+            raise RestrictedPickleError('its storages add up to more than the file')
         return bytearray(storage.num_bytes)
 
     reader = unpickler(file, reserve)
@@ -125,12 +125,12 @@ def _rest(file: IO[bytes]) -> int:
 
 def _fill(file: IO[bytes], keys: Any, storages: Dict[str, Storage]) -> None:
     if type(keys) is not list or not all(type(key) is str and key in storages for key in keys):
-        raise RestrictedPickleError('damaged: its list of storages')
+        raise RestrictedPickleError('damaged: invalid list of storages')
     for key in keys:
         storage = storages[key]
         count = file.read(8)
         if len(count) != 8 or struct.unpack('<q', count)[0] != storage.numel or (
                 file.readinto(storage.data) != storage.num_bytes):
-            raise RestrictedPickleError(f'damaged: the numbers of storage {key} are incomplete')
+            raise RestrictedPickleError(f'damaged: the data of storage {key} are incomplete')
     if len(set(keys)) != len(storages):
-        raise RestrictedPickleError('damaged: storages without numbers')
+        raise RestrictedPickleError('damaged: storages without data')

@@ -1,4 +1,4 @@
-"""Readers of images, and of the caches beside data sets: valid inputs, and the errors that they document."""
+"""Readers of images, and of the caches beside datasets: valid inputs, and the errors that they document."""
 import io
 import json
 import random

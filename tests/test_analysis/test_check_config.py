@@ -22,7 +22,7 @@ def test_our_configs_agree_with_themselves(path):
     check_config(load_config(path))
 
 
-def test_classes_of_the_head_against_the_data_set():
+def test_classes_of_the_head_against_the_dataset():
     message = problems(FACE, 'model.bbox_head.head_module.num_classes=80', 'model.train_cfg.assigner.num_classes=80')
     assert message.count('model.bbox_head.head_module.num_classes is 80, but') == 3
     for loader in ('train', 'val', 'test'):
@@ -37,7 +37,7 @@ def test_classes_of_the_head_against_the_assigner():
     ]
 
 
-def test_metainfo_of_the_config_wins_over_the_data_set():
+def test_metainfo_of_the_config_wins_over_the_dataset():
     fewer = ['model.bbox_head.head_module.num_classes=2', 'model.train_cfg.assigner.num_classes=2']
     both = [f'{loader}_dataloader.dataset.metainfo.classes="(a,b)"' for loader in ('train', 'val', 'test')]
     check_config(load_config(COCO, [*fewer, *both]))
@@ -51,7 +51,7 @@ def test_a_single_class_without_its_comma():
     assert "('face', )" in message
 
 
-def test_data_sets_inside_wrappers():
+def test_datasets_inside_wrappers():
     cfg = load_config(FACE)
     inner = cfg.train_dataloader.dataset
     two = dict(type='YOLOv5CocoDataset', metainfo=dict(classes=('a', 'b')))
@@ -63,23 +63,23 @@ def test_data_sets_inside_wrappers():
 
 @pytest.mark.parametrize('name, option, expected', [
     (COCO, 'model.neck.in_channels=[256,512,1024]',
-     'model.backbone (last_stage_out_channels=1024, widen_factor=0.25) puts out 128/128/256 channels, but model.neck '
-     '(in_channels=[256, 512, 1024], out_channels=[256, 512, 1024], widen_factor=0.25) takes others: 192 instead of '
-     '256 at its layer top_down_layers.1.main_conv.conv; make model.neck.in_channels and the widen_factor of all parts '
+     'model.backbone (last_stage_out_channels=1024, widen_factor=0.25) outputs 128/128/256 channels, but model.neck '
+     '(in_channels=[256, 512, 1024], out_channels=[256, 512, 1024], widen_factor=0.25) expects 192 instead of 256 '
+     'at its layer top_down_layers.1.main_conv.conv; make model.neck.in_channels and the widen_factor of all parts '
      'agree'),
-    (COCO, 'model.backbone.last_stage_out_channels=512', 'puts out 128/128/128 channels, but model.neck (in_channels='),
-    (COCO, 'model.backbone.widen_factor=0.5', 'puts out 256/256/512 channels, but model.neck (in_channels='),
-    (COCO, 'model.backbone.out_indices=[3,4]', 'widen_factor=0.25) takes 3 maps, not 2; make model.neck.in_channels'),
+    (COCO, 'model.backbone.last_stage_out_channels=512', 'outputs 128/128/128 channels, but model.neck (in_channels='),
+    (COCO, 'model.backbone.widen_factor=0.5', 'outputs 256/256/512 channels, but model.neck (in_channels='),
+    (COCO, 'model.backbone.out_indices=[3,4]', 'expects 3 feature maps, not 2; make model.neck.in_channels'),
     (COCO, 'model.bbox_head.head_module.in_channels=[256,512,512]',
-     'puts out 64/128/256 channels, but model.bbox_head.head_module (in_channels=[256, 512, 512], widen_factor=0.25) '
-     'takes others: 128 instead of 256'),
+     'outputs 64/128/256 channels, but model.bbox_head.head_module (in_channels=[256, 512, 512], widen_factor=0.25) '
+     'expects 128 instead of 256'),
     (NECK, 'model.neck.1.in_channels=[256,512,512]',
-     'model.neck.0 (in_channels=[512, 512, 1024], out_channels=[256, 512, 1024], widen_factor=0.25) puts out '
-     '64/128/256 channels, but model.neck.1 (in_channels=[256, 512, 512], widen_factor=0.25) takes '
-     'others: 128 instead of 256'),
+     'model.neck.0 (in_channels=[512, 512, 1024], out_channels=[256, 512, 1024], widen_factor=0.25) outputs '
+     '64/128/256 channels, but model.neck.1 (in_channels=[256, 512, 512], widen_factor=0.25) expects '
+     '128 instead of 256'),
     (NECK, 'model.bbox_head.head_module.widen_factor=0.5',
-     'model.neck.1 (in_channels=[256, 512, 1024], widen_factor=0.25) puts out 64/128/256 channels, but '
-     'model.bbox_head.head_module (in_channels=[256, 512, 1024], widen_factor=0.5) takes others: 128 instead of 64'),
+     'model.neck.1 (in_channels=[256, 512, 1024], widen_factor=0.25) outputs 64/128/256 channels, but '
+     'model.bbox_head.head_module (in_channels=[256, 512, 1024], widen_factor=0.5) expects 128 instead of 64'),
 ])
 def test_widths(name, option, expected):
     assert expected in problems(name, option)
@@ -97,9 +97,9 @@ def host_detector(fpn, head, number=80, **backbone):
 
 @pytest.mark.parametrize('cfg, expected', [
     (host_detector([256, 512, 1024, 2048], 256),
-     r'model.backbone puts out 64/128/256/512 channels, but model.neck .* takes others: 256 instead of 64 at its layer '
+     r'model.backbone outputs 64/128/256/512 channels, but model.neck .* expects 256 instead of 64 at its layer '
      'lateral_convs.0.conv; make model.neck.in_channels'),
-    (host_detector([64, 128, 256, 512], 4), r'model.bbox_head \(in_channels=4\) takes others: 4 instead of 256'),
+    (host_detector([64, 128, 256, 512], 4), r'model.bbox_head \(in_channels=4\) expects 4 instead of 256'),
     (host_detector([64, 128, 256, 512], 256, number=3), 'model.bbox_head.num_classes is 3'),
 ])
 def test_other_detectors(cfg, expected):
@@ -114,7 +114,7 @@ def test_other_detectors(cfg, expected):
     ('model.test_cfg.score_thr=50', 'model.test_cfg.score_thr must be a number from -1 to 1, not 50'),
     ('model.test_cfg.max_per_img=-1', 'model.test_cfg.max_per_img must be a whole number from 1 to 1e+09, not -1'),
 ])
-def test_settings_of_the_post_processing(option, message):
+def test_postprocessing_settings(option, message):
     assert message in problems(FACE, option)
     cfg = load_config(FACE, [option])
     with DefaultScope.overwrite_default_scope('mmyolo'), pytest.raises(ValueError) as error:

@@ -92,7 +92,7 @@ def test_mmcv_beside_mmcv_lite_is_refused(install):
     assert 'mmcv 2.0.1 and mmcv-lite 2.0.1 are installed together' in text
     assert commands(text) == ['python -m pip uninstall -y mmcv mmcv-lite',
                               'python -m pip install "mmcv-lite>=2.0.0,<2.1"']
-    assert '"mmcv>=2.0.0,<2.1" in place of mmcv-lite' in text and '--no-deps' in text
+    assert '"mmcv>=2.0.0,<2.1" instead of mmcv-lite' in text and '--no-deps' in text
 
 
 @pytest.mark.parametrize(('name', 'version'), [('mmcv', '2.2.0'), ('mmcv-full', '1.7.2')])

@@ -138,7 +138,7 @@ def test_model_of_another_architecture_is_refused(tmp_path, yolo11n_file):
 
 def test_config_without_a_model(tmp_path, yolo11n_file):
     (tmp_path / 'config.py').write_text('lr = 1\n')
-    with pytest.raises(ValueError, match=r'config\.py: has no `model`'):
+    with pytest.raises(ValueError, match=r'config\.py: no `model`'):
         convert(yolo11n_file, tmp_path / 'out.pth', tmp_path / 'config.py')
 
 
@@ -209,7 +209,7 @@ def test_tool_reports_bad_input_in_one_line(tmp_path):
     (tmp_path / 'odd.pt').write_bytes(b'no checkpoint')
     done = _run_tool(tmp_path / 'odd.pt', tmp_path / 'out.pth')
     assert done.returncode == 1
-    assert done.stderr.strip().splitlines()[-1].startswith(f'error: {tmp_path / "odd.pt"}: not a file that torch.save')
+    assert done.stderr.strip().splitlines()[-1].startswith(f'error: {tmp_path / "odd.pt"}: not a file written')
     assert 'Traceback' not in done.stderr
 
 

@@ -109,14 +109,14 @@ def _bytes_of(content):
 
 
 @pytest.mark.parametrize(('data', 'message'), [
-    (b'', 'not a file that torch.save wrote'),
-    (b'<html>404</html>', 'not a file that torch.save wrote'),
-    (pickle.dumps({'model': 1}), 'not a file that torch.save wrote'),
+    (b'', 'not a file written by torch.save'),
+    (b'<html>404</html>', 'not a file written by torch.save'),
+    (pickle.dumps({'model': 1}), 'not a file written by torch.save'),
     (_bytes_of(nn.Linear(2, 2).state_dict()), 'a bare state dict'),
     (_bytes_of({}), "no module under 'model'"),
     (_bytes_of(dict(model=dict(a=1))), "no module under 'model'"),
     (_bytes_of(dict(model=nn.Linear(2, 2))), 'torch.nn.modules.linear.Linear, has no list of layers'),
-    (_bytes_of(torch.zeros(2)), 'not a checkpoint of Ultralytics'),
+    (_bytes_of(torch.zeros(2)), 'not an Ultralytics checkpoint'),
 ])
 def test_other_files(tmp_path, data, message):
     path = tmp_path / 'odd.pt'
@@ -135,7 +135,7 @@ def test_incomplete_download(tmp_path, yolo11n_file):
     data = yolo11n_file.read_bytes()
     path = tmp_path / 'half.pt'
     path.write_bytes(data[:len(data) // 2])
-    with pytest.raises(CheckpointError, match=r'half\.pt: not a file that torch\.save wrote.* incomplete'):
+    with pytest.raises(CheckpointError, match=r'half\.pt: not a file written by torch\.save.* incomplete'):
         read_ultralytics_checkpoint(path)
 
 
@@ -146,7 +146,7 @@ def test_incomplete_download(tmp_path, yolo11n_file):
     (lambda name, data: data[:200] if name.endswith('data.pkl') else data, r'damaged'),
     (lambda name, data: None if name.endswith('data.pkl') else data, r'no data\.pkl'),
     # strides of the weight from (3, 1, 1, 1) to (9, 1, 1, 1): the second filter would lie outside
-    (lambda name, data: data.replace(b'(K\x03K\x01K\x01K\x01t', b'(K\x09K\x01K\x01K\x01t'), r'reaches outside data/0'),
+    (lambda name, data: data.replace(b'(K\x03K\x01K\x01K\x01t', b'(K\x09K\x01K\x01K\x01t'), r'exceeds data/0'),
 ])
 def test_damaged_archive(tmp_path, edit, message):
     path = _write(tmp_path / 'damaged.pt', lambda: dict(model=_model(1.)))
@@ -168,7 +168,7 @@ def test_compressed_archive_is_refused(tmp_path):
 
 def test_tensor_larger_than_its_storage_is_refused(tmp_path):
     path = _write(tmp_path / 'a.pt', lambda: dict(model=foreign_model({'model.0.weight': torch.zeros(1).expand(9)})))
-    with pytest.raises(CheckpointError, match='not what its tensors need'):
+    with pytest.raises(CheckpointError, match='not those of its tensors'):
         read_ultralytics_checkpoint(path)
 
 
@@ -178,7 +178,7 @@ def test_modules_that_contain_themselves(tmp_path):
         model.model[0]._modules['again'] = model.model
         return dict(model=model)
 
-    with pytest.raises(CheckpointError, match='not laid out as'):
+    with pytest.raises(CheckpointError, match="not in Ultralytics' format"):
         read_ultralytics_checkpoint(_write(tmp_path / 'a.pt', content))
 
 

@@ -144,7 +144,7 @@ def test_damaged_file_of_the_cache_is_replaced(tmp_path, content):
         np.save(kept, np.zeros((4, 5)))
     else:
         kept.write_bytes(content)
-    with pytest.warns(UserWarning, match=f'{kept} holds no image and is replaced'):
+    with pytest.warns(UserWarning, match=f'{kept} is not an image and is replaced'):
         np.testing.assert_array_equal(load(sample(tmp_path / 'a.jpg'))['img'], expected)
     np.testing.assert_array_equal(np.load(kept), expected)
 

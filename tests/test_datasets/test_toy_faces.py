@@ -1,4 +1,4 @@
-"""The toy data set: deterministic, in WIDER FACE's layout, and truthful about what it shows."""
+"""The toy dataset: deterministic, in WIDER FACE's layout, and truthful about what it shows."""
 import json
 import re
 import runpy
@@ -337,7 +337,7 @@ def test_help_of_the_tool_needs_no_heavy_import():
     assert all(option in done.stdout for option in ('out_dir', '--train', '--val', '--size', '--seed', '--workers'))
 
 
-def test_a_full_disk_is_an_error_and_the_earlier_data_set_stays(tmp_path):
+def test_a_full_disk_is_an_error_and_the_earlier_dataset_stays(tmp_path):
     summary = make_toy_faces(tmp_path / 'toy', 1, 1)
     with small_files(2_000), pytest.raises(NoSpaceError, match=f'while writing {tmp_path}/toy'):
         make_toy_faces(tmp_path / 'toy', 2, 2)

@@ -1,4 +1,4 @@
-"""COCO json from WIDER FACE, and COCO evaluation of the data set with and without it."""
+"""COCO JSON from WIDER FACE, and COCO evaluation of the dataset with and without it."""
 import json
 import subprocess
 import sys

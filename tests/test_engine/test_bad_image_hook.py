@@ -74,7 +74,7 @@ def test_bad_images_are_counted_and_named(tmp_path, loop):
 
 
 class OneImage:
-    """A data set whose samples are all of the same image."""
+    """A dataset whose samples are all of the same image."""
 
     def __init__(self, path):
         self.path = path

@@ -29,7 +29,7 @@ def build(cfg):
 
 @pytest.fixture
 def pets(tmp_path):
-    """Config of a data set of three images and three boxes that count, and what changes it."""
+    """Config of a dataset of three images and three boxes that count, and what changes it."""
     write_coco(tmp_path, PETS, CATS, with_images=False)
 
     def config(*classes, **changes):
@@ -71,26 +71,26 @@ def test_classes_that_the_file_does_not_have(pets, classes, message, wrapped):
 
 
 def test_no_box_is_an_error(pets):
-    with pytest.raises(ConfigError, match='no box that counts in 3 images in .*train.json; check ann_file, metainfo'):
+    with pytest.raises(ConfigError, match='no valid boxes in 3 images in .*train.json; check ann_file, metainfo'):
         check_dataset('train', build(pets('bird')))
     host = pets(type='mmyolo.YOLOv5CocoDataset', filter_cfg=dict(min_size=500), serialize_data=False)
-    with pytest.raises(ConfigError, match='train set: no image in .*train.json'):
+    with pytest.raises(ConfigError, match='train set: no images in .*train.json'):
         check_dataset('train', build(host))
-    assert check_dataset('train', ['no data set of MMEngine']) is None
+    assert check_dataset('train', ['no dataset of MMEngine']) is None
 
 
 @pytest.mark.parametrize('kind', ['coco', 'wider'])
 def test_everything_filtered_away_is_an_error(pets, tmp_path, kind):
     config = pets() if kind == 'coco' else dict(
         type='mmseam.WIDERFaceDataset', pipeline=[], **write_wider_face(tmp_path, {'a/1.jpg': [face(1, 1, 20, 20)]}))
-    with pytest.raises(ConfigError, match=r'(train.json|bbx_gt.txt): no image is left; .*filter_cfg'):
+    with pytest.raises(ConfigError, match=r'(train.json|bbx_gt.txt): no images are left; .*filter_cfg'):
         build(dict(config, filter_cfg=dict(min_size=500)))
 
 
 def test_an_evaluation_needs_boxes_and_writing_results_none(pets):
     dataset = build(pets('bird', test_mode=True))
     for metrics in ([SimpleNamespace()], [SimpleNamespace(format_only=True), SimpleNamespace()]):
-        with pytest.raises(ConfigError, match='test set: no box that counts'):
+        with pytest.raises(ConfigError, match='test set: no valid boxes'):
             check_dataset('test', dataset, metrics)
     written = [SimpleNamespace(format_only=True), DumpResults('results.pkl')]
     assert check_dataset('test', dataset, written).num_images == 3
@@ -101,7 +101,7 @@ def test_images_that_a_metric_cannot_tell_apart(tmp_path):
     dataset = build(dict(type='mmseam.WIDERFaceDataset', test_mode=True, pipeline=[],
                          **write_wider_face(tmp_path, images)))
     assert str(check_dataset('val', dataset, [WIDERFaceMetric()])) == '2 images, 2 boxes of 1 class'
-    with pytest.raises(ValueError, match='have in common'):
+    with pytest.raises(ValueError, match='are the same for'):
         check_dataset('val', dataset, [WIDERFaceMetric(submission_dir=str(tmp_path / 'out'))])
 
 
@@ -119,7 +119,7 @@ def test_the_loops_that_run_are_checked(pets):
     DataCheckHook().before_run(runner)
     assert lines == ['train: 3 images, 3 boxes of 2 of 3 classes']
     runner._val_loop = loop('bird')
-    with pytest.raises(ConfigError, match='val set: no box'):
+    with pytest.raises(ConfigError, match='val set: no valid boxes'):
         DataCheckHook().before_run(runner)
 
 

@@ -159,7 +159,7 @@ def test_a_signal_stops_after_the_step_and_resuming_goes_on_with_the_rest_of_the
         line('stopped', number=number, train_iter=7)
     checkpoint = tmp_path / 'stopped' / 'interrupted.pth'
     assert stopped.value.number == number
-    assert str(stopped.value) == f'epoch 2 of 3, iteration 8; --resume goes on from {checkpoint}'
+    assert str(stopped.value) == f'epoch 2 of 3, iteration 8; --resume continues from {checkpoint}'
     before = line.samples
     after, validated = line('stopped', resume=True)
     assert validated == [2, 3]

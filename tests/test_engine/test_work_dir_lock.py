@@ -32,7 +32,7 @@ def test_a_second_training_in_the_folder_is_refused_while_the_first_lives(tmp_pa
     first = FORK.Process(target=train, args=(line_config(tmp_path, 1, hooks=[dict(type='WaitHook')]), ))
     first.start()
     assert STARTED.wait(60)
-    with pytest.raises(WorkDirInUseError, match=f'another training runs in {tmp_path}: process {first.pid} on '):
+    with pytest.raises(WorkDirInUseError, match=f'another training is running in {tmp_path}: process {first.pid} on '):
         train(line_config(tmp_path, 1))
     os.kill(first.pid, signal.SIGKILL)
     first.join()

@@ -47,12 +47,12 @@ ONE_EVENT, ONE_BOX = cells(cells(np.ones((2, 1)), [])), np.array([[1., 2, 3, 4]]
 
 
 @pytest.mark.parametrize('changes, message', [
-    (dict(hard=cells(cells([3], []), cells([1]))), 'hard_val.mat, image 0--Parade/a: the keep-list names faces 3…3'),
-    (dict(hard=cells(cells([0], []), cells([1]))), 'hard_val.mat, image 0--Parade/a: the keep-list names faces 0'),
-    (dict(hard=cells(cells([1.5], []), cells([1]))), 'hard_val.mat, image 0--Parade/a: the keep-list names faces 1.5'),
+    (dict(hard=cells(cells([3], []), cells([1]))), 'hard_val.mat, image 0--Parade/a: the keep-list has the faces 3…3'),
+    (dict(hard=cells(cells([0], []), cells([1]))), 'hard_val.mat, image 0--Parade/a: the keep-list has the faces 0'),
+    (dict(hard=cells(cells([1.5], []), cells([1]))), 'image 0--Parade/a: the keep-list has the faces 1.5'),
     (dict(hard=cells(cells([np.nan], []), cells([1]))), 'image 0--Parade/a: expected finite numbers'),
-    (dict(easy=ONE_EVENT), 'easy_val.mat, gt_list: the events and images are not those of file_list'),
-    (dict(pose_label_list=ONE_EVENT), 'pose_label_list: the events and images are not those of file_list'),
+    (dict(easy=ONE_EVENT), 'easy_val.mat, gt_list: its events and images differ from those of file_list'),
+    (dict(pose_label_list=ONE_EVENT), 'pose_label_list: its events and images differ from those of file_list'),
     (dict(pose_label_list=cells(cells([1], [1]), cells([1]))), 'image 0--Parade/a: 1 labels for 2 faces'),
     (dict(face_bbx_list=cells(cells(ONE_BOX.T, []), cells(ONE_BOX))), r'a: boxes of shape \(4, 1\), not \(n, 4\)'),
     (dict(face_bbx_list=cells(cells(ONE_BOX, []), cells(1e39 * ONE_BOX))), 'image 1--Grüße/c: expected finite numbers'),
@@ -73,10 +73,10 @@ def test_ground_truth_that_does_not_agree_is_named(tmp_path, changes, message):
     (b'', 'not a MATLAB 5 file'),
     (b'not a mat file' * 20, 'not a MATLAB 5 file'),
     (116 * b' ' + bytes(8) + b'\0\2IM', 'not a MATLAB 5 file .*save -v7'),
-    (HEADER, "no 'event_list' in it"),
+    (HEADER, "it has no 'event_list'"),
     (HEADER + struct.pack('<II', 15, 2000) + BOMB[:2000], 'damaged'),
     (HEADER + struct.pack('<II', 15, len(BOMB)) + BOMB, 'more than 16,777,216'),
-    (HEADER + struct.pack('<II', 14, 2**31), 'longer than what holds it'),
+    (HEADER + struct.pack('<II', 14, 2**31), 'longer than its parent'),
 ], ids=['empty', 'text', 'version 7.3', 'no variable', 'cut', 'bomb', 'beyond the end'])
 def test_damaged_mat_file_is_named(tmp_path, content, message):
     with pytest.raises(FileNotFoundError, match='wider_face_val.mat'):

@@ -99,7 +99,7 @@ def test_images_may_share_folder_and_name_where_nothing_goes_by_it(tmp_path):
     for metric in (WIDERFaceMetric(submission_dir=str(tmp_path)),
                    WIDERFaceMetric(submission_dir=str(tmp_path), format_only=True)):
         metric.process({}, same)
-        with pytest.raises(ValueError, match=r'a/images/1.jpg and b/images/1.jpg have in common; rename one'):
+        with pytest.raises(ValueError, match=r'are the same for .*a/images/1.jpg and .*b/images/1.jpg; rename one'):
             metric.evaluate(size=3)
     assert not list(tmp_path.iterdir())
 
@@ -123,7 +123,7 @@ def test_missing_annotations_and_options_are_named():
     del sample['instances']
     with pytest.raises(KeyError, match="add 'instances' to meta_keys"):
         WIDERFaceMetric().process({}, [sample])
-    with pytest.raises(ValueError, match='format_only writes nothing'):
+    with pytest.raises(ValueError, match='format_only needs submission_dir'):
         WIDERFaceMetric(format_only=True)
 
 

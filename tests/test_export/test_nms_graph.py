@@ -1,4 +1,4 @@
-"""NMS inside an ONNX graph finds what MMYOLO's post-processing finds."""
+"""NMS inside an ONNX graph finds what MMYOLO's postprocessing finds."""
 import numpy as np
 import pytest
 import torch

@@ -81,7 +81,7 @@ def test_detections_are_those_of_the_host(tmp_path, name, loading):
     (lambda cfg: cfg.test_dataloader.dataset.pipeline.insert(1, dict(type='LoadProposals')),
      r"\(LoadImageFromFile, LoadProposals, Resize, .*\) cannot be run on an image alone: KeyError: 'proposals'"),
     (lambda cfg: cfg.model.update(data_preprocessor=dict(type='mmengine.ImgDataPreprocessor')),
-     'model.data_preprocessor is of ImgDataPreprocessor'),
+     'model.data_preprocessor is a ImgDataPreprocessor'),
 ], ids=['gray', 'proposals', 'preprocessor'])
 def test_what_cannot_be_followed_is_named(tmp_path, change, message):
     config, checkpoint = write_detector(tmp_path, 'retinanet')

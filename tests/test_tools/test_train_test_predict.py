@@ -112,8 +112,8 @@ def test_a_checkpoint_of_another_architecture_is_refused(config, trained):
                     'model.bbox_head.head_module.type=mmseam.SEAMHeadModule', succeeds=False)
     error = text[text.index('error: '):]
     assert 'Traceback' not in error
-    assert re.search(r'\d+ of \d+ tensors of the model fit\n- \d+ missing in the checkpoint: bbox_head', error)
-    assert 'a training with the config tiny_face: use that one' in error
+    assert re.search(r'\d+ of \d+ tensors of the model match\n- \d+ missing in the checkpoint: bbox_head', error)
+    assert 'It was trained with the config tiny_face: use that config' in error
 
 
 def test_contradictions_are_found_before_the_training(config):
@@ -139,7 +139,7 @@ def test_boxes_without_polygons_are_trained_on(coco_config, tmp_path):
 @pytest.mark.parametrize('options, message', [
     (['train_dataloader.dataset.metainfo.classes=[faces]'],
      r"train set: .*train.json has no class 'faces' \(did you mean 'face'\?\)"),
-    (['train_dataloader.dataset.filter_cfg.min_size=99'], 'train.json: no image is left'),
+    (['train_dataloader.dataset.filter_cfg.min_size=99'], 'train.json: no images are left'),
 ], ids=['classes', 'filtered away'])
 def test_a_training_on_nothing_is_refused(coco_config, tmp_path, options, message):
     text = run_tool('train.py', coco_config, '--work-dir', tmp_path, '--cfg-options', *options, succeeds=False)
@@ -172,7 +172,7 @@ def test_a_checkpoint_that_fits_in_part_starts_a_training_with_a_short_note(conf
     text = run_tool('train.py', config, '--work-dir', tmp_path / 'run', '--cfg-options', f'load_from={part}')
     lines = text.splitlines()
     place = next(i for i, line in enumerate(lines) if re.search(r'WARNING - checkpoint: \d+ of \d+ tensors', line))
-    assert lines[place + 2].startswith('- 500 in the checkpoint only: foreign.0')
+    assert lines[place + 2].startswith('- 500 only in the checkpoint: foreign.0')
     first = next(i for i, line in enumerate(lines) if 'Epoch(train) [1][1/2]' in line)
     assert place < first < place + 10
     assert len(re.findall('foreign', text)) == 5 and 'missing keys' not in text
@@ -184,7 +184,7 @@ def test_a_foreign_checkpoint_is_refused_unless_it_is_meant(config, trained, tmp
     text = run_tool(*command, '--cfg-options', f'load_from={part}', succeeds=False)
     error = text[text.index('error: '):]
     assert 'Traceback' not in text
-    assert re.match(r'error: the checkpoint in load_from fills hardly anything .*\n- \d+ of \d+ tensors', error)
+    assert re.match(r'error: the checkpoint in load_from matches hardly any .*\n- \d+ of \d+ tensors', error)
     assert '--allow-partial-checkpoint' in error and len(error.splitlines()) == 5
     text = run_tool(*command, '--allow-partial-checkpoint', '--cfg-options', f'load_from={part}')
     assert 'Epoch(train) [1][2/2]' in text

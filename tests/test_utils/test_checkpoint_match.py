@@ -23,7 +23,7 @@ def net(width: int = 4) -> nn.Module:
 def test_its_own_checkpoint_fits():
     match = match_checkpoint(net(), dict(state_dict=net().state_dict()))
     assert match.is_complete
-    assert str(match) == '6 of 6 tensors of the model fit'
+    assert str(match) == '6 of 6 tensors of the model match'
 
 
 def test_bare_and_distributed_state_dicts_fit():
@@ -56,12 +56,12 @@ def test_each_kind_of_difference():
 def test_each_kind_is_refused(change):
     state = net().state_dict()
     change(state)
-    with pytest.raises(CheckpointMismatchError, match='does not fit the config'):
+    with pytest.raises(CheckpointMismatchError, match='does not match the config'):
         require_match(net(), state)
 
 
 @pytest.mark.parametrize('meta, message', [
-    (dict(experiment_name='yolo11_n_seam_20260102_030405'), 'a training with the config yolo11_n_seam: use'),
+    (dict(experiment_name='yolo11_n_seam_20260102_030405'), 'trained with the config yolo11_n_seam: use'),
     (dict(source=dict(file='yolo11n-pose.pt', size='n')), r'converted from yolo11n-pose.pt \(YOLO11, size n\)'),
     (dict(), 'does not say which config'),
 ])

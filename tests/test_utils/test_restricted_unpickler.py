@@ -100,7 +100,7 @@ def test_conversion_tool_refuses_in_one_line(tmp_path):
     done = subprocess.run([sys.executable, 'tools/model_converters/ultralytics_to_mmseam.py', str(path),
                            str(tmp_path / 'out.pth')], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 1 and not marker.exists(), done.stderr
-    assert f'error: {path}: the file wants to execute foreign code, builtins.exec' in done.stderr
+    assert f'error: {path}: the file refers to code, builtins.exec' in done.stderr
     assert 'Traceback' not in done.stderr
 
 
@@ -116,7 +116,7 @@ def test_conversion_tool_refuses_in_one_line(tmp_path):
 def test_names_outside_the_table(data, source):
     with pytest.raises(UnsafePickleError) as error:
         load(data)
-    assert f'foreign code, {source},' in str(error.value)
+    assert f'refers to code, {source},' in str(error.value)
 
 
 @pytest.mark.parametrize('module', ['ultralytics.nn.modules.head', 'torch.nn.modules.container', 'ultralytics'])

@@ -1,4 +1,4 @@
-"""Describe the protocol of a test: metrics, post-processing settings and input sizes."""
+"""Describe the protocol of a test: metrics, postprocessing settings and input sizes."""
 from collections import Counter
 from typing import List
 
@@ -17,7 +17,7 @@ def protocol(cfg: Config, input_shapes: Counter) -> dict:
         input_shapes (Counter): Number of images per network input shape (height, width).
 
     Returns:
-        dict: ``metrics``, the post-processing settings, ``resize``, ``input_shapes``, and a summary as ``text``.
+        dict: ``metrics``, the postprocessing settings, ``resize``, ``input_shapes``, and a summary as ``text``.
     """
     evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
     metrics = [_metric(evaluator) for evaluator in evaluators]

@@ -81,7 +81,7 @@ class DiskCache(ImageCache):
             image = error
         if isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim in (2, 3) and image.size:
             return np.asarray(image)
-        warnings.warn(f'{self._path(name)} holds no image and is replaced: {image!r}', stacklevel=2)
+        warnings.warn(f'{self._path(name)} is not an image and is replaced: {image!r}', stacklevel=2)
         return None
 
     def _store(self, name: str, image: np.ndarray) -> None:

@@ -66,16 +66,16 @@ def check_size(content: bytes, path: str) -> Optional[Tuple[int, int]]:
     try:
         size = jpeg_size(content) if is_jpeg else _read_size(io.BytesIO(content))
     except Image.DecompressionBombError as error:
-        raise BadImageError(f'{path}: more pixels than are read of a file that is neither JPEG nor PNG; scale the '
+        raise BadImageError(f'{path}: too many pixels for a file that is neither JPEG nor PNG; scale the '
                             f'image down or save it in one of these formats ({error})') from error
     if size is None:
         return None
     pixels = size[0] * size[1]
     if is_jpeg and pixels > _JPEG_PIXELS_PER_BYTE * len(content):
-        raise BadImageError(f'{path}: damaged, its header claims {pixels:,} pixels, more than {len(content):,} bytes '
-                            'can hold; fetch the file again')
+        raise BadImageError(f'{path}: damaged: its header claims {pixels:,} pixels, more than {len(content):,} bytes '
+                            'can contain; download it again')
     if pixels > MAX_PIXELS:
-        raise BadImageError(f'{path}: {pixels:,} pixels, more than the {MAX_PIXELS:,} that are read; scale the image '
+        raise BadImageError(f'{path}: {pixels:,} pixels exceed the limit of {MAX_PIXELS:,}; scale the image '
                             'down or cut it into tiles')
     return size
 

@@ -129,12 +129,12 @@ class LoadIntactImage(LoadImageFromFile):
     def _load(self, path: str, reduce_to: Optional[int] = None) -> Tuple[np.ndarray, int]:
         content = fileio.get(path, backend_args=self.backend_args)
         if is_truncated_jpeg(content):
-            raise BadImageError(f'{path}: the JPEG file is truncated; fetch it again')
+            raise BadImageError(f'{path}: the JPEG file is truncated; download it again')
         size = check_size(content, path)
         image, factor = self._decode(content, reduce_to)
         if image is None:
             _check_memory(path, size)
-            raise BadImageError(f'{path}: {len(content)} bytes that are no readable image; fetch the file again')
+            raise BadImageError(f'{path}: its {len(content)} bytes are not a readable image; download it again')
         return image, factor
 
     def _decode(self, content: bytes, reduce_to: Optional[int]) -> Tuple[Optional[np.ndarray], int]:
@@ -145,7 +145,7 @@ class LoadIntactImage(LoadImageFromFile):
             return image, factor
         except _DECODING_ERRORS as error:
             if getattr(error, 'code', None) == cv2.Error.StsNoMem:
-                raise MemoryError(f'no memory to decode an image: {error}') from error
+                raise MemoryError(f'not enough memory to decode an image: {error}') from error
             return None, 1
 
     def _fill(self, results: dict, image: np.ndarray, factor: int) -> dict:

@@ -117,8 +117,8 @@ class WIDERFaceDataset(BatchShapePolicyDataset):
             return self.data_list
         unknown = set(self.filter_cfg) - {'filter_empty_gt', 'min_size'}
         if unknown:
-            raise ValueError(f'filter_cfg takes filter_empty_gt and min_size (of images; of faces, the dataset takes '
-                             f'min_face_size), but has {sorted(unknown)}')
+            raise ValueError(f'filter_cfg supports filter_empty_gt and min_size (of images; for faces, set '
+                             f'min_face_size of the dataset), but has {sorted(unknown)}')
         min_size = self.filter_cfg.get('min_size', 0)
         # Images of unknown size are kept, so that LoadIntactImage reports them.
         kept = [

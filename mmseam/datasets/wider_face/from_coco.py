@@ -45,7 +45,7 @@ def coco_to_wider_face(coco: dict) -> WIDERFaceAnnotations:
                    key=lambda row: row[0])
     categories = sorted({reprlib.repr(face.get('category_id')) for face in coco['annotations']})
     if len(categories) > 1:
-        raise WIDERFaceFormatError(f'expected one category, found {" and ".join(categories)}: keep the faces only')
+        raise WIDERFaceFormatError(f'expected one category, found {" and ".join(categories)}: keep only the faces')
     counts = np.bincount([index for index, _, _ in faces], minlength=len(names)) if faces else np.zeros(len(names))
     return WIDERFaceAnnotations(
         names,

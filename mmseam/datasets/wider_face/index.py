@@ -63,8 +63,8 @@ class WIDERFaceIndex:
             raise FileNotFoundError(f'{report}. Unpack the images there, or correct the folder')
         if not skip:
             kind = FileNotFoundError if missing.any() else OSError
-            raise kind(f'{report}. Unpack or repair them, correct the folder, or choose to skip them (dataset option '
-                       f"missing='skip') and go on with the other {len(usable)}")
+            raise kind(f'{report}. Unpack or repair them, correct the folder, or skip them (option '
+                       f"missing='skip' of the dataset) and continue with the other {len(usable)}")
         print_log(f'{report}; skipped', logger='current', level=logging.WARNING)
         return usable
 

@@ -35,11 +35,11 @@ class CloseMosaicHook(PipelineSwitchHook):
         """
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
             raise ValueError(f'CloseMosaicHook counts epochs, which {type(runner.train_loop).__name__} does not: use '
-                             'EpochBasedTrainLoop, or leave the hook out of `custom_hooks`')
+                             'EpochBasedTrainLoop, or remove the hook from `custom_hooks`')
         pipeline = runner.cfg.get('train_pipeline_stage2')
         if pipeline is None:
             raise KeyError('CloseMosaicHook needs `train_pipeline_stage2` in the config: the pipeline without mosaic. '
-                           'Define it, or leave the hook out of `custom_hooks`.')
+                           'Define it, or remove the hook from `custom_hooks`.')
         self.switch_pipeline = pipeline
         self.switch_epoch = runner.max_epochs - min(self.num_last_epochs, runner.max_epochs // 3)
 
@@ -57,8 +57,8 @@ class CloseMosaicHook(PipelineSwitchHook):
         loader = runner.train_dataloader
         replaced = replace_pipeline(loader.dataset, self.switch_pipeline)
         if not replaced:
-            raise RuntimeError(f'CloseMosaicHook: {type(loader.dataset).__name__} has no pipeline that could be '
-                               'replaced; leave the hook out of `custom_hooks`')
+            raise RuntimeError(f'CloseMosaicHook: {type(loader.dataset).__name__} has no pipeline to '
+                               'replace; remove the hook from `custom_hooks`')
         # Persistent workers have copies of the dataset; without an iterator the loader starts new ones.
         loader._iterator = None
         self._has_switched = True

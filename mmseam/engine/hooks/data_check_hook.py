@@ -95,7 +95,7 @@ def _needs_boxes(name: str, metrics: Sequence) -> bool:
 
 
 def _nothing(contents: DataContents) -> str:
-    return f'no box that counts in {contents.num_images:,} images' if contents.num_images else 'no image'
+    return f'no valid boxes in {contents.num_images:,} images' if contents.num_images else 'no images'
 
 
 def _files(parts: List[Any]) -> str:

@@ -137,7 +137,7 @@ class YOLOParamSchedulerHook(YOLOv5ParamSchedulerHook):
                 group['weight_decay'] *= images / self.nominal_batch_size
         elif configured * runner.world_size != self.batch_size:
             raise ValueError(f'optim_wrapper.optimizer.batch_size_per_gpu is {configured}, but train_dataloader gives '
-                             f'{self.batch_size // runner.world_size} images. Leave the former out of the config')
+                             f'{self.batch_size // runner.world_size} images. Remove the former from the config')
 
     def _correct_scaled_lr(self, runner: Runner) -> None:
         # MMEngine has scaled by batch size / base batch size. Below the base no scaling is needed, see above; above it

@@ -115,7 +115,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         last = runner.message_hub.get_info('last_ckpt')
         raise Interrupted(
             self._request.number, f'epoch {self._epoch + bool(num_batches)} of {self._max_epochs}, iteration '
-            f'{self._iter}; ' + (f'--resume goes on from {last}' if last else 'nothing was saved'))
+            f'{self._iter}; ' + (f'--resume continues from {last}' if last else 'nothing was saved'))
 
     def _is_stop_agreed(self, iteration: int = 0) -> bool:
         """Return whether to stop; distributed processes synchronize every ten iterations."""
@@ -151,7 +151,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
             return 0
         if num_batches == len(self.dataloader) and type(self.dataloader.batch_sampler) is BatchSampler:
             return num_seen
-        self.runner.logger.warning('the interrupted epoch is started anew: its batches are not the same')
+        self.runner.logger.warning('the interrupted epoch is repeated from its start, because its batches have changed')
         return 0
 
     def _seed_epoch(self, first_batch: int) -> None:

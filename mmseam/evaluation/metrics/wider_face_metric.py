@@ -61,7 +61,7 @@ class WIDERFaceMetric(BaseMetric):
                  prefix: Optional[str] = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         if format_only and submission_dir is None:
-            raise ValueError('format_only writes nothing without submission_dir: name a folder')
+            raise ValueError('format_only needs submission_dir, the folder to write to')
         self.ground_truth = read_official_ground_truth(gt_dir) if gt_dir else None
         self.slices = [name for name in STANDARD_SLICES if name.startswith('occlusion')] if slices is None else slices
         self.submission_dir = submission_dir
@@ -82,8 +82,8 @@ class WIDERFaceMetric(BaseMetric):
         for path in paths:
             other = known.setdefault(image_key(path), path)
             if other != path:
-                raise ValueError('WIDERFaceMetric with gt_dir or submission_dir identifies images by folder and name, '
-                                 f'which {other} and {path} have in common; rename one')
+                raise ValueError('WIDERFaceMetric with gt_dir or submission_dir identifies images by folder and file '
+                                 f'name, which are the same for {other} and {path}; rename one')
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Store detections and, without ``gt_dir``, the ground truth.

@@ -26,15 +26,15 @@ _BACKENDS: Dict[str, Type[ExportedBackend]] = {
 
 
 def is_exported(path: Union[str, Path]) -> bool:
-    """Whether a path has the suffix of an exported model: .onnx, .torchscript, .pt2 or .xml (OpenVINO)."""
+    """Return whether a path has the suffix of an exported model: .onnx, .torchscript, .pt2 or .xml (OpenVINO)."""
     return Path(path).suffix.lower() in _BACKENDS
 
 
 @lru_cache(maxsize=None)
 def _warn_of_program(path: Path) -> None:
     """Warn once per file that loading it runs code."""
-    print_log(f'{path} is a program of PyTorch, which can do whatever its author wanted: load such files only from '
-              'sources that you trust, and take ONNX files from others', logger='current', level=logging.WARNING)
+    print_log(f'{path} is a PyTorch program, which can run any code of its author: load such files only from '
+              'sources that you trust, and use ONNX files from others', logger='current', level=logging.WARNING)
 
 
 def load_backend(path: Union[str, Path], device: Any = None, num_threads: Optional[int] = None,

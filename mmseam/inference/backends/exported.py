@@ -96,7 +96,7 @@ class ExportedBackend(Backend):
 
         Args:
             images (np.ndarray): See :meth:`__call__`.
-            test_cfg (Mapping[str, Any], optional): MMYOLO's post-processing settings (``score_thr``, ``nms``,
+            test_cfg (Mapping[str, Any], optional): MMYOLO's postprocessing settings (``score_thr``, ``nms``,
                 ``nms_pre``, ``max_per_img``, ``multi_label``). Defaults to None: those in the file.
 
         Returns:
@@ -153,9 +153,9 @@ class ExportedBackend(Backend):
                                      ) from error
         is_right = self._are_detections if self.metadata.has_nms else self._are_boxes_and_scores
         if not is_right(first, second, len(images)):
-            raise ExportedModelError(f'{self.path} does not give what its metadata promise: its outputs are '
-                                     f'{first.dtype} {first.shape} and {second.dtype} {second.shape}, or hold values '
-                                     f'that no detection of {len(self.metadata.classes)} classes has')
+            raise ExportedModelError(f'{self.path}: the outputs do not match the metadata: they are '
+                                     f'{first.dtype} {first.shape} and {second.dtype} {second.shape}, or contain '
+                                     f'values that are invalid for {len(self.metadata.classes)} classes')
         return first, second
 
     def _are_boxes_and_scores(self, boxes: np.ndarray, scores: np.ndarray, count: int) -> bool:

@@ -99,7 +99,7 @@ def _image_transforms(cfg: Config) -> list:
     for loader in steps:
         if isinstance(loader, LoadImageFromFile) and loader.color_type != 'color':
             raise ConfigError(f'{cfg.filename}: the test pipeline loads images with color_type={loader.color_type!r}; '
-                              "images come in color here, so only 'color' gives the results of the training")
+                              "here images are always loaded in color, so only 'color' is supported")
         if isinstance(loader, LoadImageFromFile) and loader.to_float32:
             transforms.insert(0, _to_float32)
     return transforms
@@ -121,8 +121,8 @@ def _try_out(preprocessor: ImagePreprocessor, cfg: Config) -> None:
 
 def _normalization(preprocessor: nn.Module) -> Normalization:
     if not isinstance(preprocessor, DetDataPreprocessor):
-        raise ConfigError(f'model.data_preprocessor is of {type(preprocessor).__name__}, whose normalization is not '
-                          'known here; detectors have a DetDataPreprocessor')
+        raise ConfigError(f'model.data_preprocessor is a {type(preprocessor).__name__}, whose normalization is not '
+                          'supported; use DetDataPreprocessor')
     mean, std = [0.] * 3, [1.] * 3
     if preprocessor._enable_normalize:
         mean, std = preprocessor.mean.flatten().tolist(), preprocessor.std.flatten().tolist()

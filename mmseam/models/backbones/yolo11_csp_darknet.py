@@ -143,7 +143,7 @@ class YOLO11CSPDarknet(BaseBackbone):
         for plugin in plugins:
             stages = plugin.get('stages') or (True, ) * self.num_stages
             if len(stages) != self.num_stages:
-                raise ValueError(f'`stages` of a plugin needs {self.num_stages} entries, one a stage, got {stages}')
+                raise ValueError(f'`stages` of a plugin needs {self.num_stages} entries, one per stage, got {stages}')
             if stages[stage_idx]:
                 layers.append(build_attention(plugin['cfg'], self._width(setting[2])))
         return layers

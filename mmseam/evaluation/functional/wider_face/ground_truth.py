@@ -170,7 +170,7 @@ def _flatten(lists: Any, keys: List[List[str]], where: str) -> Iterator[Tuple[st
     """Yield key and array of each image from the nested lists (event, image)."""
     has_events = isinstance(lists, list) and all(isinstance(arrays, list) for arrays in lists)
     if not has_events or list(map(len, lists)) != list(map(len, keys)):
-        raise GroundTruthFormatError(f'{where}: the events and images are not those of file_list')
+        raise GroundTruthFormatError(f'{where}: its events and images differ from those of file_list')
     for key, array in zip(chain(*keys), chain(*lists)):
         if not isinstance(array, np.ndarray) or array.dtype.kind == 'f' and not (np.abs(array) < LARGEST_NUMBER).all():
             raise GroundTruthFormatError(f'{where}, image {key}: expected finite numbers')
@@ -207,7 +207,7 @@ def _keep_mask(kept: np.ndarray, num_faces: int, where: str) -> np.ndarray:
     """Convert a list of 1-based MATLAB indices to a mask."""
     index = kept.reshape(-1)
     if index.size and not ((index >= 1) & (index <= num_faces) & (index == np.floor(index))).all():
-        raise GroundTruthFormatError(f'{where}: the keep-list names faces {index.min()}…{index.max()} of {num_faces}')
+        raise GroundTruthFormatError(f'{where}: the keep-list has the faces {index.min()}…{index.max()} of {num_faces}')
     mask = np.zeros(num_faces, dtype=bool)
     mask[index.astype(np.int64) - 1] = True
     return mask

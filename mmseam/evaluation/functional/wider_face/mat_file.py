@@ -63,17 +63,17 @@ def read_mat_file(path: Union[str, Path], names: Sequence[str]) -> Dict[str, Any
     try:
         variables = dict(_read_variables(content, names))
     except (GroundTruthFormatError, UnicodeDecodeError) as error:
-        raise GroundTruthFormatError(f'{path}: {error}; fetch the WIDER FACE evaluation tools again') from error
+        raise GroundTruthFormatError(f'{path}: {error}; download the WIDER FACE evaluation tools again') from error
     missing = [name for name in names if name not in variables]
     if missing:
-        raise GroundTruthFormatError(f'{path}: no {missing[0]!r} in it; is it of the WIDER FACE evaluation tools?')
+        raise GroundTruthFormatError(f'{path}: it has no {missing[0]!r}; is it from the WIDER FACE evaluation tools?')
     return variables
 
 
 def _read_variables(content: bytes, names: Sequence[str]) -> Iterator[Tuple[str, Any]]:
     order = _BYTE_ORDERS.get(content[_HEADER_BYTES - 4:_HEADER_BYTES])
     if order is None:
-        raise GroundTruthFormatError('not a MATLAB 5 file (MATLAB writes one by save -v7)')
+        raise GroundTruthFormatError('not a MATLAB 5 file (in MATLAB, use save -v7)')
     position, budget = _HEADER_BYTES, MAX_BYTES - len(content)
     while position < len(content):
         parser = _Parser(content, order)
@@ -123,7 +123,7 @@ class _Parser:
             start = position + 8
             following = start + size + -size % 8
         if start + size > end or start + size > following:
-            raise GroundTruthFormatError(f'damaged (the element at byte {position:,} is longer than what holds it)')
+            raise GroundTruthFormatError(f'damaged (the element at byte {position:,} is longer than its parent)')
         return _Element(kind, start, start + size, following)
 
     def array(self, element: _Element) -> _Array:
@@ -136,7 +136,7 @@ class _Parser:
         shape = self.element(flags.following, element.stop)
         name = self.element(shape.following, element.stop)
         if flags.stop - flags.start != 8 or shape.stop - shape.start != 8:
-            raise GroundTruthFormatError('damaged (an array that has not two dimensions)')
+            raise GroundTruthFormatError('damaged (an array without two dimensions)')
         kind, _ = self._tag.unpack_from(self.content, flags.start)
         sides = self._tag.unpack_from(self.content, shape.start)
         text = self._text(name) if name.start < name.stop else ''

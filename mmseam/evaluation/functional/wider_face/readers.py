@@ -104,7 +104,7 @@ def _load_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes().decode('utf-8-sig'))
     except (ValueError, RecursionError) as error:  # of text, of numbers too long, of lists in lists in lists
-        raise ResultsFormatError(f'{path} is not json: {error}') from error
+        raise ResultsFormatError(f'{path} is not JSON: {error}') from error
 
 
 def _from_coco(items: List[dict], path: Path, images: Optional[ImageNames]) -> Dict[str, np.ndarray]:
@@ -113,14 +113,14 @@ def _from_coco(items: List[dict], path: Path, images: Optional[ImageNames]) -> D
     for image, rows in _coco_rows(items, path).items():
         key = _coco_key(image, path, images)
         if key in ids:
-            raise ResultsFormatError(f'{path}: image_id {ids[key]!r} and {image!r} are both of image {key}')
+            raise ResultsFormatError(f'{path}: image_id {ids[key]!r} and {image!r} both refer to image {key}')
         ids[key] = image
         detections[key] = _numbers(rows, (len(rows), 5), f'{path}, image {image!r}')
     return detections
 
 
 def _coco_rows(items: List[dict], path: Path) -> Dict[Union[int, str], list]:
-    """Box and score of the detections of each image id, not yet known to be numbers."""
+    """Return box and score of the detections of each image id; their types are not checked yet."""
     rows: Dict[Union[int, str], list] = defaultdict(list)
     categories = set()
     for number, item in enumerate(items):
@@ -133,7 +133,7 @@ def _coco_rows(items: List[dict], path: Path) -> Dict[Union[int, str], list]:
         rows[image].append([*box, item['score']])
         categories.add(category if isinstance(category, int) else reprlib.repr(category))
     if len(categories) > 1:
-        raise ResultsFormatError(f'{path} contains categories {sorted(map(str, categories))}: keep the faces only')
+        raise ResultsFormatError(f'{path} contains categories {sorted(map(str, categories))}: keep only the faces')
     return rows
 
 
@@ -142,8 +142,8 @@ def _coco_key(image: Union[int, str], path: Path, images: Optional[ImageNames]) 
         return image_key(images[image])
     if isinstance(image, str):
         return image_key(image)
-    raise ResultsFormatError(f'{path}: image_id {image!r} is a number that no list of images explains: give the COCO '
-                             'annotation file of the set too')
+    raise ResultsFormatError(f'{path}: image_id {image!r} is a number, and there is no list of images: also give the '
+                             'COCO annotation file of the set')
 
 
 def _from_predictions(items: List[dict], path: Path) -> Dict[str, np.ndarray]:
@@ -156,7 +156,7 @@ def _from_predictions(items: List[dict], path: Path) -> Dict[str, np.ndarray]:
                                      f'"labels", not {reprlib.repr(item)}')
         key = image_key(name)
         if key in detections:
-            raise ResultsFormatError(f'{where}: a second prediction of image {key}')
+            raise ResultsFormatError(f'{where}: a second prediction for image {key}')
         detections[key] = _instances(found, where)
     return detections
 
@@ -167,7 +167,7 @@ def _instances(found: Mapping[str, Any], where: str) -> np.ndarray:
     boxes = _numbers(found['bboxes'], (count, 4), where)
     scores, labels = (_numbers(found[name], (count, ), f'{where}, {name}') for name in ('scores', 'labels'))
     if labels.any():
-        raise ResultsFormatError(f'{where}: label {labels[labels != 0][0]:g}; a face detector has the one label 0')
+        raise ResultsFormatError(f'{where}: label {labels[labels != 0][0]:g}; a face detector has only the label 0')
     return np.column_stack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2], scores])
 
 
@@ -177,7 +177,7 @@ def _numbers(values: Any, shape: Tuple[int, ...], where: str) -> np.ndarray:
     if numbers.size == 0 and shape[0] == 0:
         return np.empty(shape)
     if numbers.dtype.kind not in 'iuf' or numbers.shape != shape:
-        raise ResultsFormatError(f'{where}: expected numbers of shape {shape}, a box being four of them, not '
+        raise ResultsFormatError(f'{where}: expected numbers of shape {shape} (four per box), not '
                                  f'{reprlib.repr(values)}')
     if not (np.abs(numbers) < LARGEST_NUMBER).all():
         raise ResultsFormatError(f'{where}: a box or score is NaN or infinite')

@@ -51,12 +51,12 @@ def read_result_folder(path: Union[str, Path]) -> Dict[str, np.ndarray]:
         key = image_key(name[:-len('.txt')])
         where = f'{path}/{name}'
         if key in detections:
-            raise ResultsFormatError(f'{where}: a second result of image {key}; does {path} contain the results of two '
-                                     'methods?')
+            raise ResultsFormatError(f'{where}: a second result for image {key}; does {path} contain the results of '
+                                     'two methods?')
         title, detections[key] = parse_result_file(content, where)
         boxes += len(detections[key])
         if boxes > _MAX_BOXES:
-            raise ResultsFormatError(f'{where}: more than {_MAX_BOXES:,} boxes up to here; raise the score threshold')
+            raise ResultsFormatError(f'{where}: more than {_MAX_BOXES:,} boxes so far; raise the score threshold')
         if image_key(title).rpartition('/')[2] != key.rpartition('/')[2]:
             misnamed.append(f'{where} says {title[:_LONGEST_QUOTE]!r}')
     if not detections:

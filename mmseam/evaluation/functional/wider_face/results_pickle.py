@@ -40,7 +40,7 @@ def _read_storage(content: Any) -> Storage:
     """Read the storage of a tensor, a small ``torch.save`` file inside the pickle."""
     storage = read_legacy_file(io.BytesIO(content), TensorUnpickler)
     if type(storage) is not Storage:
-        raise RestrictedPickleError('the numbers of a tensor are something else')
+        raise RestrictedPickleError('the data of a tensor are not a tensor storage')
     return storage
 
 
@@ -68,6 +68,6 @@ def load_results_pickle(path: Union[str, Path]) -> Any:
             content = _ResultsUnpickler(file).load()
             check_tree(content)
         except RestrictedPickleError as error:
-            raise ResultsFormatError(f'{path}: {error}. Only plain detections are read from a pickle; use a '
+            raise ResultsFormatError(f'{path}: {error}. Only pickles of plain detections can be read; use a '
                                      'result folder or a JSON file instead') from error
     return content
