@@ -18,7 +18,7 @@ BOXES = np.array([[5, 5, 45, 35], [50, 20, 80, 60], [85.5, 40, 110, 71.5]])
 
 
 def sample(value=None, ignored=(False, False, True)) -> dict:
-    """A sample before packing: noise, or one gray value."""
+    """Make a sample before packing: noise, or one gray value."""
     image = np.random.default_rng(0).integers(0, 256, (80, 120, 3), dtype=np.uint8)
     if value is not None:
         image[:] = value
