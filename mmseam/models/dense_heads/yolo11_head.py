@@ -1,20 +1,20 @@
 """The head of YOLO11: its head module, and a dense head that decodes only the boxes it can keep."""
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import torch
 import torch.nn as nn
 from mmcv.cnn import ConvModule, DepthwiseSeparableConvModule
 from mmdet.models.utils import multi_apply
 from mmdet.utils import ConfigType
-from mmengine.dist import all_reduce, get_world_size
 from mmengine.structures import InstanceData
-from mmyolo.models.dense_heads import YOLOv8Head, YOLOv8HeadModule
+from mmyolo.models.dense_heads import YOLOv8HeadModule
 from torch import Tensor
 
 from mmseam.registry import MODELS
 from mmseam.utils.test_cfg import check_test_cfg
 
 from ..utils import clip_to_image, filter_detections, reset_parameters_of_children, select_detections, to_original_scale
+from .yolo11_losses import YOLO11LossHead
 
 
 @MODELS.register_module()
@@ -139,20 +139,19 @@ class YOLO11HeadModule(YOLOv8HeadModule):
 
 
 @MODELS.register_module()
-class YOLO11Head(YOLOv8Head):
+class YOLO11Head(YOLO11LossHead):
     """Detection head with the losses and detections of :class:`mmyolo.models.YOLOv8Head` and a faster prediction.
 
     In evaluation, positions whose best class does not reach the score threshold, nearly all of them, are dropped
     before sigmoid, decoding and NMS. Half-precision maps are decoded in single precision. Any head module of
     YOLOv8Head works; one without ``forward_logits`` decodes all boxes itself.
 
-    In training with several processes, the losses are normalized over the images of all of them, so that the
-    processes together compute the gradient of one process with the whole batch.
+    In training with several processes, together they compute the gradient of one process with the whole batch.
 
     Args:
         head_module (:obj:`ConfigDict` or dict): Such as :class:`YOLO11HeadModule`.
         *args: As for :class:`mmyolo.models.YOLOv8Head`.
-        **kwargs: As for :class:`mmyolo.models.YOLOv8Head`.
+        **kwargs: As for :class:`YOLO11LossHead`: ``cls_weighting``, ``loss_repulsion`` and YOLOv8Head's.
 
     Raises:
         ValueError: ``test_cfg`` has an unknown key, an unknown kind of NMS or a value out of range.
@@ -178,32 +177,6 @@ class YOLO11Head(YOLOv8Head):
         if self.training or not hasattr(self.head_module, 'forward_logits'):
             return super().forward(x)
         return self.head_module.forward_logits(x)
-
-    def loss_by_feat(self, cls_scores: Sequence[Tensor], *args: Any, **kwargs: Any) -> Dict[str, Tensor]:
-        """Compute the losses of :class:`mmyolo.models.YOLOv8Head`, normalized over all processes.
-
-        YOLOv8Head multiplies the summed losses of a process by ``images * processes / scores``, where ``scores`` is
-        the sum of the assigned scores of this process alone. Averaging the gradients over the processes, as
-        DistributedDataParallel does, would then weight an image by the boxes that its process happens to have.
-
-        Args:
-            cls_scores (Sequence[Tensor]): Class logits of each level, (B, num_classes, H_l, W_l).
-            *args: As for :class:`mmyolo.models.YOLOv8Head`.
-            **kwargs: As for :class:`mmyolo.models.YOLOv8Head`.
-
-        Returns:
-            dict[str, Tensor]: ``loss_cls``, ``loss_bbox`` and ``loss_dfl``.
-        """
-        if get_world_size() == 1:
-            return super().loss_by_feat(cls_scores, *args, **kwargs)
-        sums: List[Tensor] = []
-        hook = self.assigner.register_forward_hook(lambda *call: sums.append(call[-1]['assigned_scores'].sum()))
-        try:
-            losses = super().loss_by_feat(cls_scores, *args, **kwargs)
-        finally:
-            hook.remove()
-        scale = _scale_to_all_processes(sums[0], len(cls_scores[0]))
-        return {name: loss * scale for name, loss in losses.items()}
 
     def predict_by_feat(self,
                         cls_scores: Sequence[Tensor],
@@ -271,14 +244,6 @@ class YOLO11Head(YOLOv8Head):
             return predicted
         # A product of matrices would run in half precision under autocast.
         return (predicted.unflatten(1, (4, -1)).softmax(2) * self.head_module.proj.float()).sum(2)
-
-
-def _scale_to_all_processes(assigned_scores_sum: Tensor, num_images: int) -> Tensor:
-    """Factor from ``images / scores`` of this process to that of all; no process divides by less than one."""
-    own = torch.stack([assigned_scores_sum.detach(), assigned_scores_sum.new_tensor(num_images)])
-    total = own.clone()
-    all_reduce(total, 'sum')
-    return (total[1] / total[0].clamp(min=1)) * (own[0].clamp(min=1) / own[1])
 
 
 def _gather(levels: Sequence[Tensor], image: int, places: Sequence[Tensor]) -> Tensor:

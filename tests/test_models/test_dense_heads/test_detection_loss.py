@@ -15,6 +15,10 @@ from mmseam.registry import MODELS
 
 CONFIG = 'configs/yolo11/yolo11_n_syncbn_fast_8xb16-500e_coco.py'
 SIDE = 64
+SWITCHES = dict(
+    cls_weighting=dict(type='mmseam.SlideWeight'),
+    loss_repulsion=dict(type='mmseam.RepulsionLoss'),
+    loss_bbox=dict(type='mmseam.NWDIoULoss', reduction='sum', loss_weight=7.5, _delete_=True))
 
 
 @pytest.fixture()
@@ -56,11 +60,13 @@ def test_losses_and_gradients(test_data, head):
         assert error < 1e-3, f'gradient of level {i}: relative error {error:.2e}'
 
 
-def make_detector() -> torch.nn.Module:
+def make_detector(with_switches: bool = False) -> torch.nn.Module:
     """Build the whole network in double precision; its normalization does not depend on the batch."""
     torch.manual_seed(0)
     cfg = Config.fromfile(Path(__file__).resolve().parents[3] / CONFIG)
     cfg.model.use_syncbn = False
+    if with_switches:
+        cfg.merge_from_dict(dict(model=dict(bbox_head=SWITCHES)))
     with DefaultScope.overwrite_default_scope(cfg.default_scope):
         detector = MODELS.build(cfg.model)
     detector.init_weights()
@@ -95,22 +101,26 @@ def gradients(detector: torch.nn.Module, batch: dict) -> torch.Tensor:
 def compute_gradients_of_half() -> None:
     """Entry of each process of the test below."""
     torch.distributed.init_process_group('gloo')
-    first, last = (int(number) for number in sys.argv[2 + torch.distributed.get_rank()].split(':'))
-    computed = gradients(DistributedDataParallel(make_detector()), make_batch(slice(first, last)))
+    first, last = (int(number) for number in sys.argv[3 + torch.distributed.get_rank()].split(':'))
+    detector = DistributedDataParallel(make_detector(sys.argv[2] == 'with switches'))
+    computed = gradients(detector, make_batch(slice(first, last)))
     if torch.distributed.get_rank() == 0:
         torch.save(computed, sys.argv[1])
     torch.distributed.barrier()
     torch.distributed.destroy_process_group()
 
 
-@pytest.mark.parametrize('split', [('0:3', '3:6'), ('0:1', '1:6')], ids=['equal halves', 'one without boxes'])
-def test_two_processes_compute_the_gradient_of_the_whole_batch(tmp_path, split):
+@pytest.mark.parametrize('losses, split', [
+    ('plain', ('0:3', '3:6')), ('plain', ('0:1', '1:6')), ('with switches', ('0:1', '1:6'))
+], ids=['equal halves', 'one without boxes', 'one without boxes, with switches'])
+def test_two_processes_compute_the_gradient_of_the_whole_batch(tmp_path, losses, split):
     command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', __file__,
-               tmp_path / 'gradients.pt', *split]
+               tmp_path / 'gradients.pt', losses, *split]
     environment = dict(os.environ, OMP_NUM_THREADS='1')
     ran = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200)
     assert ran.returncode == 0, ran.stderr
-    expected, found = gradients(make_detector(), make_batch(slice(6))), torch.load(tmp_path / 'gradients.pt')
+    detector = make_detector(losses == 'with switches')
+    expected, found = gradients(detector, make_batch(slice(6))), torch.load(tmp_path / 'gradients.pt')
     assert (found - expected).norm() < 1e-6 * expected.norm(), (found.norm() / expected.norm()).item()
 
 
