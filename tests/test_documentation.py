@@ -41,6 +41,7 @@ def square(scale) -> str:
 def facts() -> dict:
     """Sentences by document, with the numbers of the code in them."""
     wide, coco = read('yolo11_n_syncbn_fast_8xb16-250e_widerface'), read('yolo11_n_syncbn_fast_8xb16-500e_coco')
+    p2 = read('yolo11_n_p2_syncbn_fast_8xb16-250e_widerface')
     toy = read('yolo11_n_multiseam_fast_1xb8-8e_toyfaces')
     lite = read('yolo11_n_multiseam-lite_syncbn_fast_8xb16-500e_coco').model.bbox_head.head_module.attention_cfg
     first, second, third = (body.patch_size for body in MultiSEAM(16).bodies)
@@ -52,7 +53,8 @@ def facts() -> dict:
     return {
         'configs/yolo11/README.md': [
             at_640, resized, f"schedule is MMYOLO's {coco.train_cfg.max_epochs} epochs for COCO, and "
-            f'{wide.train_cfg.max_epochs} epochs for WIDER FACE'],
+            f'{wide.train_cfg.max_epochs} epochs for WIDER FACE',
+            f'With P2, a level of stride {p2.strides[0]} for faces'],
         'configs/seam/README.md': [
             at_640, resized, 'one dense 3×3 convolution'],
         'configs/multiseam/README.md': [

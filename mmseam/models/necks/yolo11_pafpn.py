@@ -67,7 +67,14 @@ class YOLO11PAFPN(YOLOv8PAFPN):
 
     def build_top_down_layer(self, idx: int) -> nn.Module:
         """Build the C3k2 that takes the concatenation of scales ``idx - 1`` and ``idx``."""
-        return self._c3k2(self.in_channels[idx - 1] + self.in_channels[idx], self.out_channels[idx - 1], self.all_c3k)
+        return self._c3k2(sum(self._top_down_channels(idx)), self.out_channels[idx - 1], self.all_c3k)
+
+    def _top_down_channels(self, idx: int) -> Tuple[int, int]:
+        """Return the channels, before widening, that come from above into scale ``idx - 1``, and the scale's own."""
+        # Only the top comes straight from the backbone. mmyolo takes `in_channels` for the others, too, which is right
+        # for three scales but not for four: P3 has 512 in the backbone and 256 in the neck.
+        from_above = self.in_channels if idx == len(self.in_channels) - 1 else self.out_channels
+        return from_above[idx], self.in_channels[idx - 1]
 
     def build_downsample_layer(self, idx: int) -> nn.Module:
         """Build the stride-2 convolution from scale ``idx`` to the next."""
@@ -106,10 +113,8 @@ class YOLO11PAFPN(YOLOv8PAFPN):
         """
         if self.is_deployed:
             return
-        num_scales = len(self.in_channels)
-        for step, layer in enumerate(self.top_down_layers):
-            layer.switch_to_deploy(self._widths(self.in_channels[num_scales - 1 - step],
-                                                self.in_channels[num_scales - 2 - step]), num_upsampled=1)
+        for idx, layer in zip(reversed(range(1, len(self.in_channels))), self.top_down_layers):
+            layer.switch_to_deploy(self._widths(*self._top_down_channels(idx)), num_upsampled=1)
         for idx, layer in enumerate(self.bottom_up_layers):
             layer.switch_to_deploy(self._widths(self.out_channels[idx], self.out_channels[idx + 1]))
         self.is_deployed = True
