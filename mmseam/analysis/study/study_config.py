@@ -1,0 +1,148 @@
+"""Resolved configs of the runs of a study, and the fingerprint that tells whether a run is still valid."""
+import hashlib
+import json
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Dict, Sequence
+
+import torch
+from mmengine.config import Config
+
+from mmseam.analysis.complexity import build_on_meta
+from mmseam.compat.safe_checkpoints import load_checkpoint_file
+from mmseam.convert.conversion import convert
+from mmseam.utils.atomic_write import atomic_files
+from mmseam.utils.config import ConfigError, load_config, to_plain
+
+from .study_data import pool_training_sets
+from .study_file import Start, Study, StudyFileError
+
+# What a training depends on. Logging, visualization and evaluation during training are left out.
+_SECTIONS = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'custom_hooks', 'randomness',
+             'custom_imports')
+# Hooks of `default_hooks` that decide about the training
+_TRAINING_HOOKS = ('param_scheduler', )
+
+
+def run_config(study: Study, variant: str, seed: int, folder: Path) -> Config:
+    """Build the config of a run.
+
+    Args:
+        study (Study): The study.
+        variant (str): Name of the variant.
+        seed (int): Seed.
+        folder (Path): Folder of all runs; the pooled training set and the start weights are written there.
+
+    Returns:
+        Config: The config, without ``work_dir``.
+
+    Raises:
+        StudyFileError: A config, an override or the data is invalid.
+    """
+    chosen = study.variants[variant]
+    cfg = _load(study, variant)
+    cfg = Config(_resize(cfg.to_dict(), max(cfg.img_scale), study.image_size))
+    _set_data(cfg, study, folder / 'data' / 'train.json')
+    cfg.train_cfg.update(max_epochs=study.epochs, val_interval=study.epochs + 1)
+    cfg.default_hooks.checkpoint.update(interval=1, max_keep_ckpts=1, save_best=None)
+    cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
+    cfg.test_dataloader.dataset.metainfo = dict(classes=tuple(study.classes))
+    cfg.randomness = dict(seed=seed)
+    try:
+        cfg.merge_from_dict({**study.cfg_options, **chosen.cfg_options})
+    except (KeyError, TypeError, IndexError) as error:
+        raise StudyFileError(f'{study.file}: variants.{variant}: cfg_options does not fit the config: {error}') from error
+    if study.start is not None:
+        cfg.load_from = str(_start_weights(study.start, cfg, folder / 'data' / f'start_{variant}.pth'))
+    return cfg
+
+
+def _load(study: Study, variant: str) -> Config:
+    name = study.variants[variant].config or study.config
+    beside = study.file.parent / name
+    try:
+        return load_config(beside if beside.is_file() else name)
+    except ConfigError as error:
+        raise StudyFileError(f'{study.file}: variants.{variant}: {error}') from error
+
+
+def _set_data(cfg: Config, study: Study, ann_file: Path) -> None:
+    """Set the data and the number of classes."""
+    root = pool_training_sets(study.train, study.classes, ann_file)
+    cfg.train_dataloader.update(batch_size=study.batch_size)
+    cfg.train_dataloader.dataset.update(
+        data_root='', ann_file=str(ann_file), data_prefix=dict(img=f'{root}/'),
+        metainfo=dict(classes=tuple(study.classes)))
+    number = len(study.classes)
+    cfg.model.bbox_head.head_module.num_classes = cfg.model.train_cfg.assigner.num_classes = number
+
+
+def _resize(value: Any, old: int, new: int) -> Any:
+    """Replace the image size, and half of it as the border of the affine, wherever it stands."""
+    if isinstance(value, dict):
+        return {key: _resize(item, old, new) for key, item in value.items()}
+    if not isinstance(value, (list, tuple)):
+        return value
+    sides = {old: new, -old // 2: -new // 2}
+    if len(value) == 2 and all(isinstance(side, int) and side in sides for side in value):
+        return tuple(sides[side] for side in value)
+    return type(value)(_resize(item, old, new) for item in value)
+
+
+# ======================== Start weights ========================
+def _start_weights(start: Start, cfg: Config, path: Path) -> Path:
+    """Write the chosen parts of the start weights that fit the variant's model."""
+    if not start.weights.is_file():
+        raise StudyFileError(f'start.weights: there is no file {start.weights}')
+    with atomic_files(path) as temporary:
+        if start.weights.suffix == '.pt':
+            convert(start.weights, temporary, cfg)
+            state = load_checkpoint_file(temporary)['state_dict']
+        else:
+            state = load_checkpoint_file(start.weights)
+            state = state.get('state_dict', state)
+        wanted = build_on_meta(cfg).state_dict()
+        kept = OrderedDict((name, tensor) for name, tensor in state.items()
+                           if name.split('.')[0] in start.parts and name in wanted
+                           and wanted[name].shape == tensor.shape)
+        if not kept:
+            raise StudyFileError(f'start.weights: {start.weights} has no tensor that fits {", ".join(start.parts)}')
+        torch.save(dict(meta=dict(), state_dict=kept), temporary)
+    return path
+
+
+# ======================== Fingerprint ========================
+def fingerprint(cfg: Config, modules: Sequence[Path] = ()) -> str:
+    """Return a digest of everything that a training depends on.
+
+    The contents of the annotation file, the modules and the start weights count, not their paths.
+
+    Args:
+        cfg (Config): Config of a run.
+        modules (Sequence[Path]): Python files of the study. Defaults to none.
+
+    Returns:
+        str: 16 hexadecimal digits.
+    """
+    content: Dict[str, Any] = {key: to_plain(cfg.get(key)) for key in _SECTIONS}
+    content['default_hooks'] = {key: to_plain(cfg.default_hooks.get(key)) for key in _TRAINING_HOOKS}
+    dataset = content['train_dataloader']['dataset']
+    dataset['ann_file'] = _digest(Path(dataset['ann_file']))
+    dataset['data_prefix'] = None
+    content['modules'] = [_digest(file) for file in modules]
+    content['start'] = _tensor_digest(Path(cfg.load_from)) if cfg.get('load_from') else None
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _tensor_digest(path: Path) -> str:
+    """Digest of the tensors of a checkpoint; the bytes of its file differ between PyTorch versions."""
+    total = hashlib.sha256()
+    for name, tensor in load_checkpoint_file(path)['state_dict'].items():
+        total.update(name.encode())
+        total.update(tensor.contiguous().numpy().tobytes())
+    return total.hexdigest()

@@ -1,0 +1,258 @@
+"""Read and check the YAML file that describes a study."""
+import difflib
+import os
+import re
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple, Type, Union
+
+import yaml
+
+_MAX_BYTES = 2**20
+_NAME = re.compile(r"[A-Za-z0-9][\w .+-]{0,63}")
+
+
+class StudyFileError(ValueError):
+    """Invalid study file; the message names the file, the key and the remedy."""
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Images with COCO annotations.
+
+    Args:
+        annotations (Path): COCO JSON file, or annotation file of WIDER FACE (``wider_face_*_bbx_gt.txt``), of which
+            missing images are skipped.
+        images (Path): Folder of its images.
+    """
+
+    annotations: Path
+    images: Path
+
+
+@dataclass(frozen=True)
+class EvaluationSet(ImageSet):
+    """Images to evaluate on.
+
+    Args:
+        slices (dict): Parts of the ground truth by name: conditions by the name of an annotation's key, each a value,
+            a list of values, or for ``height`` and ``width`` a pair of limits in pixels (lower included, upper not;
+            null for none). All other ground truths are ignored.
+        occlusion (bool): Whether to measure occlusion curves. Defaults to False.
+    """
+
+    slices: Dict[str, Dict[str, Any]] = field(default_factory=dict)
+    occlusion: bool = False
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A config to train.
+
+    Args:
+        config (str, optional): Config instead of the study's. Defaults to None.
+        cfg_options (dict): Overrides by dotted key. Defaults to none.
+        label (str): Name in tables and plots. Defaults to the variant's name.
+    """
+
+    config: Optional[str] = None
+    cfg_options: Dict[str, Any] = field(default_factory=dict)
+    label: str = ''
+
+
+@dataclass(frozen=True)
+class Start:
+    """Weights that all variants start from.
+
+    Args:
+        weights (Path): Checkpoint of mmseam (``.pth``) or YOLO11 weights of Ultralytics (``.pt``).
+        parts (list): Parts of the detector that are loaded. Defaults to backbone and neck.
+    """
+
+    weights: Path
+    parts: List[str] = field(default_factory=lambda: ['backbone', 'neck'])
+
+
+@dataclass(frozen=True)
+class Occlusion:
+    """Conditions of the occlusion curves; see :mod:`mmseam.analysis.occlusion_curves`.
+
+    Args:
+        kinds (list): Kinds of occluder.
+        fractions (list): Covered fractions of the boxes.
+        seed (int): Seed of the occluders. Defaults to 0.
+    """
+
+    kinds: List[str]
+    fractions: List[float]
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study: variants × seeds on the same data.
+
+    Args:
+        file (Path): The study file.
+        title (str): Title of the report.
+        config (str): Config file, relative to the study file, or name of a config of mmseam.
+        classes (list): Class names.
+        train (list): Training sets, which are pooled.
+        evaluate (dict): Evaluation sets by name; the first one is the main one.
+        variants (dict): Variants by name.
+        baseline (str): Variant that the others are compared with.
+        seeds (list): Seeds.
+        epochs (int): Epochs.
+        image_size (int): Side of the network's input in pixels, a multiple of 32.
+        batch_size (int): Images per iteration. Defaults to 16.
+        cfg_options (dict): Overrides for all variants. Defaults to none.
+        start (Start, optional): Weights to start from. Defaults to None: random.
+        occlusion (Occlusion, optional): Conditions of the occlusion curves. Defaults to None.
+        modules (list): Python files, relative to the study file, that register layers of your own. They are
+            programs and are run. Defaults to none.
+        notes (str): Text for the report. Defaults to none.
+    """
+
+    file: Path
+    title: str
+    config: str
+    classes: List[str]
+    train: List[ImageSet]
+    evaluate: Dict[str, EvaluationSet]
+    variants: Dict[str, Variant]
+    baseline: str
+    seeds: List[int]
+    epochs: int
+    image_size: int
+    batch_size: int = 16
+    cfg_options: Dict[str, Any] = field(default_factory=dict)
+    start: Optional[Start] = None
+    occlusion: Optional[Occlusion] = None
+    modules: List[str] = field(default_factory=list)
+    notes: str = ''
+
+    @property
+    def runs(self) -> List[Tuple[str, int]]:
+        """list[tuple[str, int]]: Variant and seed of each run; the first seed of all variants comes first."""
+        return [(variant, seed) for seed in self.seeds for variant in self.variants]
+
+    def label(self, variant: str) -> str:
+        """Return the name of a variant in tables and plots."""
+        return self.variants[variant].label or variant
+
+
+# ======================== Reading ========================
+def read_study(path: Union[str, Path]) -> Study:
+    """Read a study file.
+
+    Paths are relative to the file; environment variables (``$DATA/faces``) are expanded.
+
+    Args:
+        path (str or Path): YAML file.
+
+    Returns:
+        Study: The study.
+
+    Raises:
+        StudyFileError: The file is missing or invalid.
+    """
+    path = Path(path)
+    content = _read_yaml(path)
+    reader = _Reader(path)
+    content['train'] = [reader.build(ImageSet, item, f'train[{i}]')
+                        for i, item in enumerate(reader.expect(list, content.get('train'), 'train'))]
+    content['evaluate'] = reader.build_all(EvaluationSet, content.get('evaluate'), 'evaluate')
+    variants = reader.expect(dict, content.get('variants'), 'variants')
+    content['variants'] = reader.build_all(Variant, {name: item or {} for name, item in variants.items()}, 'variants')
+    for key, kind in (('start', Start), ('occlusion', Occlusion)):
+        if content.get(key) is not None:
+            content[key] = reader.build(kind, content[key], key)
+    study = reader.build(Study, {**content, 'file': path.resolve()}, '')
+    _check(study, reader)
+    return study
+
+
+def _read_yaml(path: Path) -> dict:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise StudyFileError(f'{path}: larger than a megabyte, which no study file is')
+        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyFileError(f'{path}: cannot be read: {error}') from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise StudyFileError(f'{path}: not valid YAML: {str(error).splitlines()[0]}') from None
+    if not isinstance(content, dict):
+        raise StudyFileError(f'{path}: expected keys and values, such as "title: …"')
+    return content
+
+
+class _Reader:
+    """Build dataclasses from the values of a file, with errors that name the file and the key."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def fail(self, where: str, problem: str) -> StudyFileError:
+        return StudyFileError(f'{self.path}: {where}: {problem}' if where else f'{self.path}: {problem}')
+
+    def expect(self, kind: type, value: Any, where: str) -> Any:
+        if not isinstance(value, kind) or not value:
+            raise self.fail(where, f'expected a {"list" if kind is list else "mapping of names"} with an entry')
+        return value
+
+    def build_all(self, kind: Type, items: Any, where: str) -> dict:
+        for name in self.expect(dict, items, where):
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
+                raise self.fail(where, f'{name!r} is no name; use letters, digits, and ._+-')
+        return {name: self.build(kind, item, f'{where}.{name}') for name, item in items.items()}
+
+    def build(self, kind: Type, values: Any, where: str) -> Any:
+        """Build a dataclass; paths are made absolute, and keys, types and missing values are checked."""
+        if not isinstance(values, dict):
+            raise self.fail(where, 'expected keys and values')
+        known = {item.name: item for item in fields(kind)}
+        for key in values:
+            if key not in known:
+                near = difflib.get_close_matches(str(key), known, n=1)
+                raise self.fail(where, f'unknown key {key!r}' + (f'; did you mean {near[0]!r}?' if near else
+                                                                f'; known keys: {", ".join(known)}'))
+        for name, item in known.items():
+            if name not in values and item.default is MISSING and item.default_factory is MISSING:
+                raise self.fail(where, f'the key {name!r} is missing')
+        return kind(**{key: self._value(known[key].type, value, f'{where}.{key}'.lstrip('.'))
+                       for key, value in values.items()})
+
+    def _value(self, kind: Any, value: Any, where: str) -> Any:
+        if kind is Path:
+            if not isinstance(value, (str, Path)):
+                raise self.fail(where, f'expected a path, got {value!r}')
+            return self._path(str(value), where)
+        plain = {str: str, int: int, bool: bool}.get(kind)
+        if plain is not None and (not isinstance(value, plain) or (plain is int and isinstance(value, bool))):
+            raise self.fail(where, f'expected {"text" if plain is str else plain.__name__}, got {value!r}')
+        name = getattr(kind, '_name', None) or getattr(kind, '__name__', '')
+        if name in ('List', 'Dict') and not isinstance(value, list if name == 'List' else dict):
+            raise self.fail(where, f'expected a {"list" if name == "List" else "mapping"}, got {value!r}')
+        return value
+
+    def _path(self, value: str, where: str) -> Path:
+        expanded = os.path.expandvars(value)
+        unset = re.search(r'\$\{?(\w+)', expanded)
+        if unset:
+            raise self.fail(where, f'the environment variable {unset[1]} is not set')
+        return (self.path.resolve().parent / expanded).resolve()
+
+
+def _check(study: Study, reader: _Reader) -> None:
+    """Check what depends on several keys."""
+    if study.baseline not in study.variants:
+        raise reader.fail('baseline', f'{study.baseline!r} is not among the variants {", ".join(study.variants)}')
+    if not study.seeds or len(set(study.seeds)) < len(study.seeds) or not all(
+            type(seed) is int and seed >= 0 for seed in study.seeds):
+        raise reader.fail('seeds', f'expected different whole numbers from 0, got {study.seeds}')
+    for key, step in (('epochs', 1), ('batch_size', 1), ('image_size', 32)):
+        number = getattr(study, key)
+        if number < 1 or number % step:
+            raise reader.fail(key, f'expected a positive multiple of {step}, got {number}')
+    if any(item.occlusion for item in study.evaluate.values()) and study.occlusion is None:
+        raise reader.fail('occlusion', 'missing, but an evaluation set asks for occlusion curves')

@@ -1,0 +1,145 @@
+"""Train and evaluate one run of a study; what is there already is not repeated."""
+import importlib.util
+import platform
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Callable, Dict, List, Optional, Sequence
+
+import numpy as np
+import torch
+from mmengine.config import Config
+
+from mmseam.analysis.benchmark.measure import processor_name
+from mmseam.engine.training import train
+from mmseam.engine.work_dir_lock import WorkDirInUseError
+from mmseam.evaluation.functional.average_precision import ImageMatches, match_image
+from mmseam.inference.detector import Detector, load_detector
+from mmseam.version import __version__
+
+from .study_config import fingerprint, run_config
+from .study_data import ALL, EvaluationImage, read_evaluation_set, slice_masks
+from .study_file import Study, StudyFileError
+from .study_results import MatchKey, RunResult
+
+_SCORE_THR = 0.001
+#: How long to wait for the process of an earlier, killed study to let go of the work folder.
+_LOCK_SECONDS = 120
+
+
+def results_folder(folder: Path) -> Path:
+    """Return the folder of the result files."""
+    return folder / 'results'
+
+
+def import_modules(study: Study) -> List[Path]:
+    """Import the Python files of a study, which register layers.
+
+    Args:
+        study (Study): The study.
+
+    Returns:
+        list[Path]: The files.
+
+    Raises:
+        StudyFileError: A file is missing.
+    """
+    files = [study.file.parent / module for module in study.modules]
+    for file in files:
+        if not file.is_file():
+            raise StudyFileError(f'{study.file}: modules: there is no file {file}')
+        if file.stem not in sys.modules:
+            spec = importlib.util.spec_from_file_location(file.stem, file)
+            sys.modules[file.stem] = module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+    return files
+
+
+def is_current(folder: Path, variant: str, seed: int, digest: str) -> bool:
+    """Whether a complete result of a run with this fingerprint exists."""
+    path = RunResult.path(results_folder(folder), variant, seed)
+    return path.is_file() and RunResult.load(path).fingerprint == digest
+
+
+def run(study: Study, folder: Path, variant: str, seed: int) -> Path:
+    """Train and evaluate a variant with a seed, or resume where an earlier process stopped.
+
+    Args:
+        study (Study): The study.
+        folder (Path): Folder of all runs.
+        variant (str): Name of the variant.
+        seed (int): Seed.
+
+    Returns:
+        Path: The result file.
+    """
+    modules = import_modules(study)
+    cfg = run_config(study, variant, seed, folder)
+    digest = fingerprint(cfg, modules)
+    path = RunResult.path(results_folder(folder), variant, seed)
+    if is_current(folder, variant, seed, digest):
+        return path
+    work_dir = folder / 'runs' / f'{variant}_seed{seed}'
+    checkpoint = _train(cfg, work_dir, digest, study.epochs)
+    detector = load_detector(work_dir / 'config.py', checkpoint, rect=False)
+    matches: Dict[MatchKey, List[List[ImageMatches]]] = {}
+    for name, item in study.evaluate.items():
+        matches.update(_match(detector, name, read_evaluation_set(item, study.classes), item.slices,
+                              len(study.classes)))
+    settings = dict(
+        epochs=study.epochs, image_size=study.image_size, batch_size=study.batch_size, mmseam=__version__,
+        torch=torch.__version__.split('+')[0], python=platform.python_version(), device=_device_name())
+    return RunResult(variant, seed, digest, settings, matches).save(results_folder(folder))
+
+
+def _device_name() -> str:
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else processor_name()
+
+
+# ======================== Training ========================
+def _train(cfg: Config, work_dir: Path, digest: str, epochs: int) -> Path:
+    """Train unless the last checkpoint is there; another fingerprint starts afresh."""
+    mark, checkpoint = work_dir / 'fingerprint.txt', work_dir / f'epoch_{epochs}.pth'
+    if work_dir.is_dir() and (not mark.is_file() or mark.read_text() != digest):
+        shutil.rmtree(work_dir)
+    work_dir.mkdir(parents=True, exist_ok=True)
+    mark.write_text(digest)
+    cfg.work_dir = str(work_dir)
+    cfg.dump(str(work_dir / 'config.py'))
+    if not checkpoint.is_file():
+        start, cfg.resume = cfg.get('load_from'), 'auto'
+        _wait_for_lock(lambda: train(cfg))
+        cfg.load_from = start
+    return checkpoint
+
+
+def _wait_for_lock(call: Callable[[], object]) -> None:
+    """Call a function that needs a work folder which a dying process may still hold."""
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            call()
+            return
+        except WorkDirInUseError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+
+
+# ======================== Evaluation ========================
+def _match(detector: Detector, name: str, images: Sequence[EvaluationImage], slices: dict,
+           num_classes: int) -> Dict[MatchKey, List[List[ImageMatches]]]:
+    """Match the detections of a set, by slice and class."""
+    results: Dict[MatchKey, List[List[ImageMatches]]] = {
+        (name, part): [[] for _ in range(num_classes)] for part in (ALL, *slices)}
+    paths = [str(image.path) for image in images]
+    for image, found in zip(images, detector.stream(paths, score_thr=_SCORE_THR)):
+        if Path(found.name) != image.path:
+            raise StudyFileError(f'{image.path}: cannot be read')
+        for part, mask in slice_masks(image, slices).items():
+            for label in range(num_classes):
+                chosen, of_class = found.labels == label, image.labels == label
+                results[name, part][label].append(match_image(
+                    found.boxes[chosen], found.scores[chosen], image.boxes[of_class], ~mask[of_class]))
+    return results
