@@ -24,6 +24,31 @@ _SECTIONS = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_s
 _TRAINING_HOOKS = ('param_scheduler', )
 
 
+def model_config(study: Study, variant: str) -> Config:
+    """Build the config of a variant with the study's classes and image size, but without its data.
+
+    Args:
+        study (Study): The study.
+        variant (str): Name of the variant.
+
+    Returns:
+        Config: The config.
+
+    Raises:
+        StudyFileError: The config or an override is invalid.
+    """
+    cfg = _load(study, variant)
+    cfg = Config(_resize(cfg.to_dict(), max(cfg.img_scale), study.image_size))
+    number = len(study.classes)
+    cfg.model.bbox_head.head_module.num_classes = cfg.model.train_cfg.assigner.num_classes = number
+    try:
+        cfg.merge_from_dict({**study.cfg_options, **study.variants[variant].cfg_options})
+    except (KeyError, TypeError, IndexError) as error:
+        raise StudyFileError(
+            f'{study.file}: variants.{variant}: cfg_options does not fit the config: {error}') from error
+    return cfg
+
+
 def run_config(study: Study, variant: str, seed: int, folder: Path) -> Config:
     """Build the config of a run.
 
@@ -39,19 +64,19 @@ def run_config(study: Study, variant: str, seed: int, folder: Path) -> Config:
     Raises:
         StudyFileError: A config, an override or the data is invalid.
     """
-    chosen = study.variants[variant]
-    cfg = _load(study, variant)
-    cfg = Config(_resize(cfg.to_dict(), max(cfg.img_scale), study.image_size))
-    _set_data(cfg, study, folder / 'data' / 'train.json')
+    cfg = model_config(study, variant)
+    ann_file = folder / 'data' / 'train.json'
+    root = pool_training_sets(study.train, study.classes, ann_file)
+    classes = dict(classes=tuple(study.classes))
+    cfg.train_dataloader.update(batch_size=study.batch_size)
+    cfg.train_dataloader.dataset.update(
+        data_root='', ann_file=str(ann_file), data_prefix=dict(img=f'{root}/'), metainfo=classes)
+    cfg.test_dataloader.dataset.metainfo = classes
     cfg.train_cfg.update(max_epochs=study.epochs, val_interval=study.epochs + 1)
     cfg.default_hooks.checkpoint.update(interval=1, max_keep_ckpts=1, save_best=None)
-    cfg.val_dataloader = cfg.val_cfg = cfg.val_evaluator = None
-    cfg.test_dataloader.dataset.metainfo = dict(classes=tuple(study.classes))
+    for key in ('val_dataloader', 'val_cfg', 'val_evaluator'):
+        cfg.pop(key)
     cfg.randomness = dict(seed=seed)
-    try:
-        cfg.merge_from_dict({**study.cfg_options, **chosen.cfg_options})
-    except (KeyError, TypeError, IndexError) as error:
-        raise StudyFileError(f'{study.file}: variants.{variant}: cfg_options does not fit the config: {error}') from error
     if study.start is not None:
         cfg.load_from = str(_start_weights(study.start, cfg, folder / 'data' / f'start_{variant}.pth'))
     return cfg
@@ -64,17 +89,6 @@ def _load(study: Study, variant: str) -> Config:
         return load_config(beside if beside.is_file() else name)
     except ConfigError as error:
         raise StudyFileError(f'{study.file}: variants.{variant}: {error}') from error
-
-
-def _set_data(cfg: Config, study: Study, ann_file: Path) -> None:
-    """Set the data and the number of classes."""
-    root = pool_training_sets(study.train, study.classes, ann_file)
-    cfg.train_dataloader.update(batch_size=study.batch_size)
-    cfg.train_dataloader.dataset.update(
-        data_root='', ann_file=str(ann_file), data_prefix=dict(img=f'{root}/'),
-        metainfo=dict(classes=tuple(study.classes)))
-    number = len(study.classes)
-    cfg.model.bbox_head.head_module.num_classes = cfg.model.train_cfg.assigner.num_classes = number
 
 
 def _resize(value: Any, old: int, new: int) -> Any:

@@ -142,13 +142,15 @@ class Study:
 
 
 # ======================== Reading ========================
-def read_study(path: Union[str, Path]) -> Study:
+def read_study(path: Union[str, Path], require_environment: bool = True) -> Study:
     """Read a study file.
 
     Paths are relative to the file; environment variables (``$DATA/faces``) are expanded.
 
     Args:
         path (str or Path): YAML file.
+        require_environment (bool): Whether the environment variables in paths must be set. Without them, results can
+            be read, but nothing can be trained. Defaults to True.
 
     Returns:
         Study: The study.
@@ -158,7 +160,7 @@ def read_study(path: Union[str, Path]) -> Study:
     """
     path = Path(path)
     content = _read_yaml(path)
-    reader = _Reader(path)
+    reader = _Reader(path, require_environment)
     content['train'] = [reader.build(ImageSet, item, f'train[{i}]')
                         for i, item in enumerate(reader.expect(list, content.get('train'), 'train'))]
     content['evaluate'] = reader.build_all(EvaluationSet, content.get('evaluate'), 'evaluate')
@@ -189,8 +191,9 @@ def _read_yaml(path: Path) -> dict:
 class _Reader:
     """Build dataclasses from the values of a file, with errors that name the file and the key."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, require_environment: bool) -> None:
         self.path = path
+        self.require_environment = require_environment
 
     def fail(self, where: str, problem: str) -> StudyFileError:
         return StudyFileError(f'{self.path}: {where}: {problem}' if where else f'{self.path}: {problem}')
@@ -238,7 +241,7 @@ class _Reader:
     def _path(self, value: str, where: str) -> Path:
         expanded = os.path.expandvars(value)
         unset = re.search(r'\$\{?(\w+)', expanded)
-        if unset:
+        if unset and self.require_environment:
             raise self.fail(where, f'the environment variable {unset[1]} is not set')
         return (self.path.resolve().parent / expanded).resolve()
 

@@ -41,7 +41,8 @@ class RunResult:
         variant (str): Name of the variant.
         seed (int): Seed.
         fingerprint (str): Digest of what the training depended on.
-        settings (dict): Epochs, image size, versions and hardware.
+        evaluation (str): Digest of what the evaluation depended on.
+        settings (dict): Parameters, GFLOPs, epochs, image size, versions and hardware.
         matches (dict): Matches of each class and image by evaluation set and slice; class by class.
         occlusion (dict): Occlusion curves by evaluation set.
     """
@@ -49,6 +50,7 @@ class RunResult:
     variant: str
     seed: int
     fingerprint: str
+    evaluation: str
     settings: Dict[str, Any]
     matches: Dict[MatchKey, List[List[ImageMatches]]]
     occlusion: Dict[str, OcclusionCurve] = field(default_factory=dict)
@@ -77,7 +79,8 @@ class RunResult:
         with atomic_write(path.with_suffix('.npz'), 'wb') as file:
             np.savez_compressed(file, **arrays)
         content = dict(
-            variant=self.variant, seed=self.seed, fingerprint=self.fingerprint, settings=self.settings, matches=counts,
+            variant=self.variant, seed=self.seed, fingerprint=self.fingerprint, evaluation=self.evaluation,
+            settings=self.settings, matches=counts,
             occlusion={name: asdict(curve) for name, curve in self.occlusion.items()})
         with atomic_write(path) as file:
             json.dump(content, file, indent=None, separators=(',', ':'), sort_keys=True)
@@ -103,7 +106,8 @@ class RunResult:
                 matches = {tuple(key.split('/')): [_unpack(arrays, f'{key}/{index}/') for index in range(number)]
                            for key, number in content['matches'].items()}
             curves = {name: OcclusionCurve(**curve) for name, curve in content['occlusion'].items()}
-            return cls(content['variant'], content['seed'], content['fingerprint'], content['settings'], matches, curves)
+            return cls(matches=matches, occlusion=curves, **{
+                key: content[key] for key in ('variant', 'seed', 'fingerprint', 'evaluation', 'settings')})
         except OSError as error:
             raise StudyFileError(f'{path}: cannot be read: {error}; delete it to repeat the run') from None
         except Exception as error:  # NumPy and zipfile raise many kinds for damaged files

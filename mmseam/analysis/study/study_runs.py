@@ -5,25 +5,23 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Sequence
+from typing import Callable, List
 
-import numpy as np
 import torch
 from mmengine.config import Config
 
 from mmseam.analysis.benchmark.measure import processor_name
+from mmseam.analysis.complexity import model_complexity
 from mmseam.engine.training import train
 from mmseam.engine.work_dir_lock import WorkDirInUseError
-from mmseam.evaluation.functional.average_precision import ImageMatches, match_image
-from mmseam.inference.detector import Detector, load_detector
+from mmseam.inference.detector import load_detector
 from mmseam.version import __version__
 
 from .study_config import fingerprint, run_config
-from .study_data import ALL, EvaluationImage, read_evaluation_set, slice_masks
+from .study_evaluation import evaluation_digest, match_all, occlusion_of_all
 from .study_file import Study, StudyFileError
-from .study_results import MatchKey, RunResult
+from .study_results import RunResult
 
-_SCORE_THR = 0.001
 #: How long to wait for the process of an earlier, killed study to let go of the work folder.
 _LOCK_SECONDS = 120
 
@@ -56,12 +54,6 @@ def import_modules(study: Study) -> List[Path]:
     return files
 
 
-def is_current(folder: Path, variant: str, seed: int, digest: str) -> bool:
-    """Whether a complete result of a run with this fingerprint exists."""
-    path = RunResult.path(results_folder(folder), variant, seed)
-    return path.is_file() and RunResult.load(path).fingerprint == digest
-
-
 def run(study: Study, folder: Path, variant: str, seed: int) -> Path:
     """Train and evaluate a variant with a seed, or resume where an earlier process stopped.
 
@@ -76,25 +68,36 @@ def run(study: Study, folder: Path, variant: str, seed: int) -> Path:
     """
     modules = import_modules(study)
     cfg = run_config(study, variant, seed, folder)
-    digest = fingerprint(cfg, modules)
+    digest, evaluated = fingerprint(cfg, modules), evaluation_digest(study)
     path = RunResult.path(results_folder(folder), variant, seed)
-    if is_current(folder, variant, seed, digest):
+    if path.is_file() and _is_current(path, digest, evaluated):
         return path
     work_dir = folder / 'runs' / f'{variant}_seed{seed}'
     checkpoint = _train(cfg, work_dir, digest, study.epochs)
+    # Squares, as in tools/test.py, so that no size of image is smaller than a patch
     detector = load_detector(work_dir / 'config.py', checkpoint, rect=False)
-    matches: Dict[MatchKey, List[List[ImageMatches]]] = {}
-    for name, item in study.evaluate.items():
-        matches.update(_match(detector, name, read_evaluation_set(item, study.classes), item.slices,
-                              len(study.classes)))
-    settings = dict(
+    return RunResult(
+        variant, seed, digest, evaluated, _settings(study, cfg), match_all(study, detector),
+        occlusion_of_all(study, detector)).save(results_folder(folder))
+
+
+def _is_current(path: Path, digest: str, evaluated: str) -> bool:
+    result = RunResult.load(path)
+    return (result.fingerprint, result.evaluation) == (digest, evaluated)
+
+
+def _settings(study: Study, cfg: Config) -> dict:
+    """Record what a reader of the result needs to know about the run."""
+    model = model_complexity(cfg, (study.image_size, study.image_size))
+    return dict(
         epochs=study.epochs, image_size=study.image_size, batch_size=study.batch_size, mmseam=__version__,
-        torch=torch.__version__.split('+')[0], python=platform.python_version(), device=_device_name())
-    return RunResult(variant, seed, digest, settings, matches).save(results_folder(folder))
+        torch=torch.__version__.split('+')[0], python=platform.python_version(), device=device_name(),
+        parameters=model.parameters, gflops=model.gflops)
 
 
-def _device_name() -> str:
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else processor_name()
+def device_name() -> str:
+    """Return the name of the GPU, or else of the processor."""
+    return torch.cuda.getdevice_name() if torch.cuda.is_available() else processor_name()
 
 
 # ======================== Training ========================
@@ -125,21 +128,3 @@ def _wait_for_lock(call: Callable[[], object]) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(1)
-
-
-# ======================== Evaluation ========================
-def _match(detector: Detector, name: str, images: Sequence[EvaluationImage], slices: dict,
-           num_classes: int) -> Dict[MatchKey, List[List[ImageMatches]]]:
-    """Match the detections of a set, by slice and class."""
-    results: Dict[MatchKey, List[List[ImageMatches]]] = {
-        (name, part): [[] for _ in range(num_classes)] for part in (ALL, *slices)}
-    paths = [str(image.path) for image in images]
-    for image, found in zip(images, detector.stream(paths, score_thr=_SCORE_THR)):
-        if Path(found.name) != image.path:
-            raise StudyFileError(f'{image.path}: cannot be read')
-        for part, mask in slice_masks(image, slices).items():
-            for label in range(num_classes):
-                chosen, of_class = found.labels == label, image.labels == label
-                results[name, part][label].append(match_image(
-                    found.boxes[chosen], found.scores[chosen], image.boxes[of_class], ~mask[of_class]))
-    return results

@@ -1,0 +1,216 @@
+"""Report of a study: JSON, CSV, Markdown and LaTeX."""
+import csv
+import io
+import json
+import math
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Sequence
+
+from mmseam.utils.atomic_write import atomic_write
+
+from .study_data import ALL
+from .study_file import Study
+from .study_plots import plot_average_precision, plot_occlusion
+from .study_statistics import METRICS
+
+_LATEX = {'%': r'\%', '&': r'\&', '_': r'\_', '±': r'$\pm$', '−': '$-$', '…': r'\ldots{}'}
+
+
+def write_report(study: Study, summary: Dict[str, Any], models: Dict[str, dict], folder: Path) -> List[Path]:
+    """Write all forms of the report.
+
+    Args:
+        study (Study): The study.
+        summary (dict): From :func:`~mmseam.analysis.study.study_statistics.summarize`.
+        models (dict): Parameters, GFLOPs and latency by variant.
+        folder (Path): Where to write ``summary.json``, ``table.csv``, ``table.md``, ``table.tex`` and the plots.
+
+    Returns:
+        list[Path]: The files.
+    """
+    texts = {
+        'summary.json': json.dumps(dict(title=study.title, baseline=study.baseline, models=models, **_finite(summary)),
+                                   indent=1, sort_keys=True) + '\n',
+        'table.csv': _csv(_rows(study, summary)),
+        'table.md': markdown(study, summary, models),
+        'table.tex': latex(study, summary, models),
+    }
+    for name, text in texts.items():
+        with atomic_write(folder / name) as file:
+            file.write(text)
+    plots = [plot_average_precision(study, summary, folder / 'average_precision.png')]
+    plots += [plot_occlusion(study, summary, name, folder / f'occlusion_{name.replace(" ", "_")}.png')
+              for name, item in study.evaluate.items() if item.occlusion and _has_occlusion(summary, name)]
+    return [*(folder / name for name in texts), *plots]
+
+
+def _has_occlusion(summary: Dict[str, Any], name: str) -> bool:
+    return any(name in sets for sets in summary['occlusion_estimates'].values())
+
+
+def _finite(value: Any) -> Any:
+    """Replace NaN, which JSON does not have, by None."""
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+# ======================== CSV ========================
+def _rows(study: Study, summary: Dict[str, Any]) -> Iterator[dict]:
+    """Yield a row for each variant, set, slice and metric, and for each point of the occlusion curves."""
+    for kind in ('', 'occlusion_'):
+        for variant, sets in summary[f'{kind}estimates'].items():
+            for name, parts in sets.items():
+                for part, metrics in parts.items():
+                    for metric, value in metrics.items():
+                        compared = _get(summary[f'{kind}differences'], variant, name, part, metric)
+                        label = f'recall50 {metric}' if kind else metric
+                        yield _row(study, variant, name, part, label, value, compared)
+
+
+def _row(study: Study, variant: str, name: str, part: str, metric: str, value: dict, compared: Optional[dict]) -> dict:
+    row = dict(variant=variant, label=study.label(variant), set=name, slice=part, metric=metric, mean=value['mean'],
+               spread=value['spread'], seeds=len(value['seeds']))
+    for key in ('mean', 'over_seeds', 'over_images', 'over_both', 'detectable'):
+        found = compared and compared[key]
+        if key.startswith('over'):
+            row[f'difference_{key}_low'], row[f'difference_{key}_high'] = found or (None, None)
+        else:
+            row[f'difference_{key}'] = found
+    return row
+
+
+def _get(table: Any, *keys: str) -> Any:
+    for key in keys:
+        table = table.get(key) if isinstance(table, dict) else None
+    return table
+
+
+def _csv(rows: Iterator[dict]) -> str:
+    rows = list(rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0] if rows else ['variant'], lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+# ======================== Markdown and LaTeX ========================
+def markdown(study: Study, summary: Dict[str, Any], models: Dict[str, dict]) -> str:
+    """Format the tables as Markdown.
+
+    Args:
+        study (Study): The study.
+        summary (dict): The numbers.
+        models (dict): Parameters, GFLOPs and latency by variant.
+
+    Returns:
+        str: A table for each evaluation set, one of the slices and one of the occlusion curves.
+    """
+    lines: List[str] = []
+    for title, header, rows in _tables(study, summary, models):
+        lines += [f'### {title}', '', _markdown_row(header), _markdown_row([':-', *[':-:'] * (len(header) - 1)]),
+                  *map(_markdown_row, rows), '']
+    return '\n'.join(lines)
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    return f'| {" | ".join(cells)} |'
+
+
+def latex(study: Study, summary: Dict[str, Any], models: Dict[str, dict]) -> str:
+    """Format the tables as LaTeX with the rules of ``booktabs``; arguments as in :func:`markdown`."""
+    lines: List[str] = []
+    for title, header, rows in _tables(study, summary, models):
+        body = [' & '.join(map(_escape, row)) + r' \\' for row in (header, *rows)]
+        lines += [r'\begin{table}', r'\centering', rf'\caption{{{_escape(title)}}}',
+                  rf'\begin{{tabular}}{{l{"c" * (len(header) - 1)}}}', r'\toprule', body[0], r'\midrule', *body[1:],
+                  r'\bottomrule', r'\end{tabular}', r'\end{table}', '']
+    return '\n'.join(lines)
+
+
+def _escape(text: str) -> str:
+    return ''.join(_LATEX.get(letter, letter) for letter in text)
+
+
+def _tables(study: Study, summary: Dict[str, Any], models: Dict[str, dict]) -> Iterator[tuple]:
+    """Yield title, header and rows of each table."""
+    yield 'Models', ['Variant', 'Params (M)', 'GFLOPs', 'Latency (ms)', 'Runs'], list(_models(study, summary, models))
+    header = ['Variant', 'AP', 'AP50', 'AP − baseline', 'over seeds', 'over images', 'over both', 'detectable']
+    for name in study.evaluate:
+        yield f'{name}: AP in percent', header, list(_main_rows(study, summary, name))
+        for metric in ('AP', 'recall50'):
+            parts = [ALL, *study.evaluate[name].slices]
+            if len(parts) > 1:
+                yield (f'{name}: {metric} by slice, and difference to the baseline with its interval over seeds',
+                       ['Variant', *parts], list(_slice_rows(study, summary, name, parts, metric)))
+        if _has_occlusion(summary, name):
+            fractions = [f'{fraction:g}' for fraction in study.occlusion.fractions]
+            yield (f'{name}: recall at IoU .5 by covered fraction, mean over the kinds of occluder, and difference to '
+                   'the baseline with its interval over seeds', ['Variant', *fractions],
+                   list(_occlusion_rows(study, summary, name, fractions)))
+
+
+def _models(study: Study, summary: Dict[str, Any], models: Dict[str, dict]) -> Iterator[List[str]]:
+    main = next(iter(study.evaluate))
+    for variant in study.variants:
+        model = models.get(variant, {})
+        runs = _get(summary['estimates'], variant, main, ALL, METRICS[0], 'seeds') or {}
+        yield [study.label(variant), _number(model.get('parameters'), 1e-6, 3), _number(model.get('gflops'), 1, 2),
+               _number(model.get('latency_ms'), 1, 1), str(len(runs))]
+
+
+def _main_rows(study: Study, summary: Dict[str, Any], name: str) -> Iterator[List[str]]:
+    for variant in study.variants:
+        ap, ap50 = (_get(summary['estimates'], variant, name, ALL, metric) for metric in ('AP', 'AP50'))
+        if ap is None:
+            continue
+        compared = _get(summary['differences'], variant, name, ALL, 'AP') or {}
+        yield [study.label(variant), _mean(ap), _mean(ap50), _number(compared.get('mean'), 100, 1, sign=True),
+               *(_interval(compared.get(key)) for key in ('over_seeds', 'over_images', 'over_both')),
+               _number(compared.get('detectable'), 100, 1)]
+
+
+def _slice_rows(study: Study, summary: Dict[str, Any], name: str, parts: Sequence[str], metric: str
+                ) -> Iterator[List[str]]:
+    for variant in study.variants:
+        cells = [_cell(summary, '', variant, name, part, metric) for part in parts]
+        if any(cells):
+            yield [study.label(variant), *cells]
+
+
+def _occlusion_rows(study: Study, summary: Dict[str, Any], name: str, fractions: Sequence[str]) -> Iterator[List[str]]:
+    for variant in study.variants:
+        cells = [_cell(summary, 'occlusion_', variant, name, 'mean', fraction) for fraction in fractions]
+        if any(cells):
+            yield [study.label(variant), *cells]
+
+
+def _cell(summary: Dict[str, Any], kind: str, *place: str) -> str:
+    """Format a mean, and the difference to the baseline with its interval over seeds."""
+    value = _get(summary[f'{kind}estimates'], *place)
+    compared = _get(summary[f'{kind}differences'], *place)
+    if value is None:
+        return ''
+    text = _number(value['mean'], 100, 1)
+    if compared is None:
+        return text
+    inside = [_number(compared['mean'], 100, 1, sign=True), _interval(compared['over_seeds'])]
+    return f'{text} ({" ".join(filter(None, inside))})'
+
+
+def _mean(value: dict) -> str:
+    spread = '' if value['spread'] is None else f' ± {100 * value["spread"]:.1f}'
+    return f'{100 * value["mean"]:.1f}{spread}'
+
+
+def _interval(bounds: Optional[Sequence[float]]) -> str:
+    return '' if bounds is None else f'[{_number(bounds[0], 100, 1, True)}, {_number(bounds[1], 100, 1, True)}]'
+
+
+def _number(value: Optional[float], factor: float, digits: int, sign: bool = False) -> str:
+    if value is None or not math.isfinite(value):
+        return ''
+    return f'{value * factor:{"+" if sign else ""}.{digits}f}'.replace('-', '−')
