@@ -82,6 +82,7 @@ if __name__ == '__main__':
         install_requires=read_requirements('requirements.txt'),
         extras_require=dict(
             deploy=['onnx>=1.16', 'onnxruntime>=1.18', 'onnxscript>=0.2', 'openvino>=2024.3'],
+            study=['submitit>=1.5'],
             tests=['pytest', 'pytest-xdist', 'hypothesis'],
             lint=['ruff', 'codespell', 'import-linter', 'mypy', 'pre-commit']),
         zip_safe=False,

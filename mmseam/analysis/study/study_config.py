@@ -19,7 +19,7 @@ from .study_file import Start, Study, StudyFileError
 
 # What a training depends on. Logging, visualization and evaluation during training are left out.
 _SECTIONS = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'custom_hooks', 'randomness',
-             'custom_imports')
+             'custom_imports', 'train_pipeline_stage2')
 # Hooks of `default_hooks` that decide about the training
 _TRAINING_HOOKS = ('param_scheduler', )
 
