@@ -1,3 +1,4 @@
+"""YOLO11n with RandomOcclusion in its training pipelines."""
 _base_ = 'mmseam::yolo11/yolo11_n_syncbn_fast_8xb16-500e_coco.py'
 
 occlusion = dict(type='mmseam.RandomOcclusion')

@@ -38,7 +38,7 @@ def model_config(study: Study, variant: str) -> Config:
         StudyFileError: The config or an override is invalid.
     """
     cfg = _load(study, variant)
-    cfg = Config(_resize(cfg.to_dict(), max(cfg.img_scale), study.image_size))
+    cfg = resize_config(cfg, study.image_size)
     number = len(study.classes)
     cfg.model.bbox_head.head_module.num_classes = cfg.model.train_cfg.assigner.num_classes = number
     try:
@@ -89,6 +89,11 @@ def _load(study: Study, variant: str) -> Config:
         return load_config(beside if beside.is_file() else name)
     except ConfigError as error:
         raise StudyFileError(f'{study.file}: variants.{variant}: {error}') from error
+
+
+def resize_config(cfg: Config, side: int) -> Config:
+    """Return a config whose network has inputs of another size, a square of ``side`` pixels."""
+    return Config(_resize(cfg.to_dict(), max(cfg.img_scale), side))
 
 
 def _resize(value: Any, old: int, new: int) -> Any:

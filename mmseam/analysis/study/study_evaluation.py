@@ -3,7 +3,7 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Dict, List, Sequence
+from typing import Callable, Dict, List, Sequence
 
 from tqdm import tqdm
 
@@ -21,18 +21,19 @@ _SCORE_THR = 0.001
 def evaluation_digest(study: Study) -> str:
     """Return a digest of what the evaluation depends on: contents of the annotations, slices, occlusion."""
     content = dict(
-        sets={name: [hashlib.sha256(item.annotations.read_bytes()).hexdigest(), item.slices, item.occlusion]
+        sets={name: [hashlib.sha256(item.annotations.read_bytes()).hexdigest(), item.slices, item.occlusion,
+                     item.image_size]
               for name, item in study.evaluate.items()},
         occlusion=asdict(study.occlusion) if study.occlusion else None)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def match_all(study: Study, detector: Detector) -> Dict[MatchKey, List[List[ImageMatches]]]:
+def match_all(study: Study, load: Callable[[int], Detector]) -> Dict[MatchKey, List[List[ImageMatches]]]:
     """Match the detections on all evaluation sets, by set and slice; each value holds the images of each class.
 
     Args:
         study (Study): The study.
-        detector (Detector): The trained detector.
+        load (Callable): Returns the trained detector for a side of the network's input in pixels.
 
     Returns:
         dict: The matches.
@@ -44,6 +45,7 @@ def match_all(study: Study, detector: Detector) -> Dict[MatchKey, List[List[Imag
     for name, item in study.evaluate.items():
         images = read_evaluation_set(item, study.classes)
         results.update({(name, part): [[] for _ in study.classes] for part in (ALL, *item.slices)})
+        detector = load(item.image_size or study.image_size)
         stream = detector.stream([str(image.path) for image in images], score_thr=_SCORE_THR)
         for image, found in zip(tqdm(images, desc=name, unit='image'), stream):
             if Path(found.name) != image.path:
@@ -56,17 +58,18 @@ def match_all(study: Study, detector: Detector) -> Dict[MatchKey, List[List[Imag
     return results
 
 
-def occlusion_of_all(study: Study, detector: Detector) -> Dict[str, OcclusionCurve]:
+def occlusion_of_all(study: Study, load: Callable[[int], Detector]) -> Dict[str, OcclusionCurve]:
     """Measure the occlusion curves on the evaluation sets that ask for them.
 
     Args:
         study (Study): The study.
-        detector (Detector): The trained detector.
+        load (Callable): As for :func:`match_all`.
 
     Returns:
         dict[str, OcclusionCurve]: Curves by set.
     """
-    return {name: _curve(read_evaluation_set(item, study.classes), study.occlusion, detector, name)
+    return {name: _curve(read_evaluation_set(item, study.classes), study.occlusion,
+                         load(item.image_size or study.image_size), name)
             for name, item in study.evaluate.items() if item.occlusion and study.occlusion}
 
 

@@ -39,10 +39,13 @@ class EvaluationSet(ImageSet):
             a list of values, or for ``height`` and ``width`` a pair of limits in pixels (lower included, upper not;
             null for none). All other ground truths are ignored.
         occlusion (bool): Whether to measure occlusion curves. Defaults to False.
+        image_size (int): Side of the network's input on these images, a multiple of 32. Defaults to 0: that of the
+            training.
     """
 
     slices: Dict[str, Dict[str, Any]] = field(default_factory=dict)
     occlusion: bool = False
+    image_size: int = 0
 
 
 @dataclass(frozen=True)
@@ -257,5 +260,8 @@ def _check(study: Study, reader: _Reader) -> None:
         number = getattr(study, key)
         if number < 1 or number % step:
             raise reader.fail(key, f'expected a positive multiple of {step}, got {number}')
+    for name, item in study.evaluate.items():
+        if item.image_size < 0 or item.image_size % 32:
+            raise reader.fail(f'evaluate.{name}.image_size', f'expected a multiple of 32, got {item.image_size}')
     if any(item.occlusion for item in study.evaluate.values()) and study.occlusion is None:
         raise reader.fail('occlusion', 'missing, but an evaluation set asks for occlusion curves')

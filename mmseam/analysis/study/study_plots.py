@@ -1,6 +1,6 @@
 """Plots of a study."""
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Tuple
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from .study_data import ALL
 from .study_file import Study
 
 _DPI = 200
+OCCLUSION_METRICS = dict(AP50='AP at IoU .5', recall50='recall at IoU .5')
 
 
 def plot_average_precision(study: Study, summary: Dict[str, Any], path: Path) -> Path:
@@ -44,13 +45,16 @@ def plot_average_precision(study: Study, summary: Dict[str, Any], path: Path) ->
     return _save(figure, path)
 
 
-def plot_occlusion(study: Study, summary: Dict[str, Any], name: str, path: Path) -> Path:
-    """Plot the recall against the covered fraction, an axes for each kind of occluder and one for their mean.
+def plot_occlusion(study: Study, summary: Dict[str, Any], name: str, metric: str, path: Path) -> Path:
+    """Plot a metric against the covered fraction, an axes for each kind of occluder and one for their mean.
+
+    Bands are intervals over images for the recall, and plus and minus a standard deviation over seeds for the AP.
 
     Args:
         study (Study): The study.
         summary (dict): From :func:`~mmseam.analysis.study.study_statistics.summarize`.
         name (str): Evaluation set.
+        metric (str): ``AP50`` or ``recall50``.
         path (Path): PNG file to write.
 
     Returns:
@@ -58,7 +62,7 @@ def plot_occlusion(study: Study, summary: Dict[str, Any], name: str, path: Path)
     """
     from matplotlib.figure import Figure
 
-    tables = {variant: sets[name] for variant, sets in summary['occlusion_estimates'].items() if name in sets}
+    tables = {variant: sets[name][metric] for variant, sets in summary['occlusion_estimates'].items() if name in sets}
     kinds = list(next(iter(tables.values())))
     columns = min(4, len(kinds))
     rows = -(-len(kinds) // columns)
@@ -67,7 +71,7 @@ def plot_occlusion(study: Study, summary: Dict[str, Any], name: str, path: Path)
     for axes, kind in zip(grid, kinds):
         for number, (variant, table) in enumerate(tables.items()):
             points = table[kind]
-            bounds = 100 * np.array([point['over_images'] for point in points.values()])
+            bounds = 100 * np.array([_band(point) for point in points.values()])
             fractions = [float(fraction) for fraction in points]
             axes.plot(fractions, [100 * point['mean'] for point in points.values()], '.-', color=f'C{number}',
                       label=study.label(variant))
@@ -77,9 +81,15 @@ def plot_occlusion(study: Study, summary: Dict[str, Any], name: str, path: Path)
     for axes in grid[len(kinds):]:
         axes.set_axis_off()
     figure.supxlabel('covered fraction of the box')
-    figure.supylabel('recall at IoU .5 (%)')
+    figure.supylabel(f'{OCCLUSION_METRICS[metric]} (%)')
     figure.legend(*grid[0].get_legend_handles_labels(), loc='outside upper center', ncols=3)
     return _save(figure, path)
+
+
+def _band(point: dict) -> Tuple[float, float]:
+    low, high = point['over_images']
+    spread = point['spread'] or 0
+    return (low, high) if np.isfinite(low) else (point['mean'] - spread, point['mean'] + spread)
 
 
 def _save(figure: Any, path: Path) -> Path:

@@ -10,7 +10,7 @@ from mmseam.utils.atomic_write import atomic_write
 
 from .study_data import ALL
 from .study_file import Study
-from .study_plots import plot_average_precision, plot_occlusion
+from .study_plots import OCCLUSION_METRICS, plot_average_precision, plot_occlusion
 from .study_statistics import METRICS
 
 _LATEX = {'%': r'\%', '&': r'\&', '_': r'\_', '±': r'$\pm$', '−': '$-$', '…': r'\ldots{}'}
@@ -39,8 +39,8 @@ def write_report(study: Study, summary: Dict[str, Any], models: Dict[str, dict],
         with atomic_write(folder / name) as file:
             file.write(text)
     plots = [plot_average_precision(study, summary, folder / 'average_precision.png')]
-    plots += [plot_occlusion(study, summary, name, folder / f'occlusion_{name.replace(" ", "_")}.png')
-              for name, item in study.evaluate.items() if item.occlusion and _has_occlusion(summary, name)]
+    plots += [plot_occlusion(study, summary, name, metric, folder / f'occlusion_{metric}_{name.replace(" ", "_")}.png')
+              for name in study.evaluate if _has_occlusion(summary, name) for metric in OCCLUSION_METRICS]
     return [*(folder / name for name in texts), *plots]
 
 
@@ -61,13 +61,19 @@ def _finite(value: Any) -> Any:
 def _rows(study: Study, summary: Dict[str, Any]) -> Iterator[dict]:
     """Yield a row for each variant, set, slice and metric, and for each point of the occlusion curves."""
     for kind in ('', 'occlusion_'):
-        for variant, sets in summary[f'{kind}estimates'].items():
-            for name, parts in sets.items():
-                for part, metrics in parts.items():
-                    for metric, value in metrics.items():
-                        compared = _get(summary[f'{kind}differences'], variant, name, part, metric)
-                        label = f'recall50 {metric}' if kind else metric
-                        yield _row(study, variant, name, part, label, value, compared)
+        for place, value in _leaves(summary[f'{kind}estimates']):
+            variant, name, *rest = place
+            part, metric = ('/'.join(rest[1:]), rest[0]) if kind else rest
+            yield _row(study, variant, name, part, metric, value, _get(summary[f'{kind}differences'], *place))
+
+
+def _leaves(table: dict, place: tuple = ()) -> Iterator[tuple]:
+    """Yield the path and the content of each estimate of a nested table."""
+    for key, value in table.items():
+        if 'mean' in value and 'seeds' in value:
+            yield (*place, key), value
+        else:
+            yield from _leaves(value, (*place, key))
 
 
 def _row(study: Study, variant: str, name: str, part: str, metric: str, value: dict, compared: Optional[dict]) -> dict:
@@ -148,9 +154,10 @@ def _tables(study: Study, summary: Dict[str, Any], models: Dict[str, dict]) -> I
                        ['Variant', *parts], list(_slice_rows(study, summary, name, parts, metric)))
         if _has_occlusion(summary, name):
             fractions = [f'{fraction:g}' for fraction in study.occlusion.fractions]
-            yield (f'{name}: recall at IoU .5 by covered fraction, mean over the kinds of occluder, and difference to '
-                   'the baseline with its interval over seeds', ['Variant', *fractions],
-                   list(_occlusion_rows(study, summary, name, fractions)))
+            for metric, text in OCCLUSION_METRICS.items():
+                yield (f'{name}: {text} by covered fraction, mean over the kinds of occluder, and difference to the '
+                       'baseline with its interval over seeds', ['Variant', *fractions],
+                       list(_occlusion_rows(study, summary, name, metric, fractions)))
 
 
 def _models(study: Study, summary: Dict[str, Any], models: Dict[str, dict]) -> Iterator[List[str]]:
@@ -181,9 +188,10 @@ def _slice_rows(study: Study, summary: Dict[str, Any], name: str, parts: Sequenc
             yield [study.label(variant), *cells]
 
 
-def _occlusion_rows(study: Study, summary: Dict[str, Any], name: str, fractions: Sequence[str]) -> Iterator[List[str]]:
+def _occlusion_rows(study: Study, summary: Dict[str, Any], name: str, metric: str, fractions: Sequence[str]
+                    ) -> Iterator[List[str]]:
     for variant in study.variants:
-        cells = [_cell(summary, 'occlusion_', variant, name, 'mean', fraction) for fraction in fractions]
+        cells = [_cell(summary, 'occlusion_', variant, name, metric, 'mean', fraction) for fraction in fractions]
         if any(cells):
             yield [study.label(variant), *cells]
 

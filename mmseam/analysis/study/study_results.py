@@ -74,8 +74,8 @@ class RunResult:
         for (name, part), classes in self.matches.items():
             counts[f'{name}/{part}'] = len(classes)
             for index, matches in enumerate(classes):
-                for key, array in _pack(matches).items():
-                    arrays[f'{name}/{part}/{index}/{key}'] = array
+                arrays.update({f'{name}/{key}/{index}': array for key, array in _pack_scores(matches).items()})
+                arrays.update({f'{name}/{part}/{index}/{key}': array for key, array in _pack_slice(matches).items()})
         with atomic_write(path.with_suffix('.npz'), 'wb') as file:
             np.savez_compressed(file, **arrays)
         content = dict(
@@ -103,7 +103,7 @@ class RunResult:
         try:
             content = json.loads(_read(path))
             with np.load(io.BytesIO(_read(path.with_suffix('.npz'))), allow_pickle=False) as arrays:
-                matches = {tuple(key.split('/')): [_unpack(arrays, f'{key}/{index}/') for index in range(number)]
+                matches = {tuple(key.split('/')): [_unpack(arrays, *key.split('/'), index) for index in range(number)]
                            for key, number in content['matches'].items()}
             curves = {name: OcclusionCurve(**curve) for name, curve in content['occlusion'].items()}
             return cls(matches=matches, occlusion=curves, **{
@@ -120,18 +120,24 @@ def _read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _pack(matches: List[ImageMatches]) -> Dict[str, np.ndarray]:
-    """Join the matches of all images; the ten thresholds are the bits of a number."""
+def _pack_scores(matches: List[ImageMatches]) -> Dict[str, np.ndarray]:
+    """Join the scores of all images, which all slices of a set share."""
     return dict(
         scores=np.concatenate([match.scores for match in matches]).astype(np.float32),
-        detections=np.array([len(match.scores) for match in matches], np.int32),
+        detections=np.array([len(match.scores) for match in matches], np.int32))
+
+
+def _pack_slice(matches: List[ImageMatches]) -> Dict[str, np.ndarray]:
+    """Join the matches of all images; the ten thresholds are the bits of a number."""
+    return dict(
         true_positive=np.concatenate([_BITS @ match.true_positive for match in matches]).astype(np.uint16),
         ignored=np.concatenate([_BITS @ match.ignored for match in matches]).astype(np.uint16),
         num_gt=np.array([match.num_gt for match in matches], np.int32))
 
 
-def _unpack(arrays: Any, prefix: str) -> List[ImageMatches]:
-    values = {key: arrays[prefix + key] for key in ('scores', 'detections', 'true_positive', 'ignored', 'num_gt')}
+def _unpack(arrays: Any, name: str, part: str, index: int) -> List[ImageMatches]:
+    values = {key: arrays[f'{name}/{key}/{index}'] for key in ('scores', 'detections')}
+    values.update({key: arrays[f'{name}/{part}/{index}/{key}'] for key in ('true_positive', 'ignored', 'num_gt')})
     ends = np.cumsum(values['detections'])
     if (values['detections'] < 0).any() or len({len(values[key]) for key in ('scores', 'true_positive', 'ignored')}
                                                | {ends[-1]}) > 1:

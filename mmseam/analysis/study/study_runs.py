@@ -14,10 +14,10 @@ from mmseam.analysis.benchmark.measure import processor_name
 from mmseam.analysis.complexity import model_complexity
 from mmseam.engine.training import train
 from mmseam.engine.work_dir_lock import WorkDirInUseError
-from mmseam.inference.detector import load_detector
+from mmseam.inference.detector import Detector, load_detector
 from mmseam.version import __version__
 
-from .study_config import fingerprint, run_config
+from .study_config import fingerprint, resize_config, run_config
 from .study_evaluation import evaluation_digest, match_all, occlusion_of_all
 from .study_file import Study, StudyFileError
 from .study_results import RunResult
@@ -74,11 +74,15 @@ def run(study: Study, folder: Path, variant: str, seed: int) -> Path:
         return path
     work_dir = folder / 'runs' / f'{variant}_seed{seed}'
     checkpoint = _train(cfg, work_dir, digest, study.epochs)
-    # Squares, as in tools/test.py, so that no size of image is smaller than a patch
-    detector = load_detector(work_dir / 'config.py', checkpoint, rect=False)
+
+    def load(side: int) -> Detector:
+        resize_config(cfg, side).dump(str(work_dir / f'config_{side}.py'))
+        # Squares, as in tools/test.py
+        return load_detector(work_dir / f'config_{side}.py', checkpoint, rect=False)
+
     return RunResult(
-        variant, seed, digest, evaluated, _settings(study, cfg), match_all(study, detector),
-        occlusion_of_all(study, detector)).save(results_folder(folder))
+        variant, seed, digest, evaluated, _settings(study, cfg), match_all(study, load),
+        occlusion_of_all(study, load)).save(results_folder(folder))
 
 
 def _is_current(path: Path, digest: str, evaluated: str) -> bool:
@@ -109,7 +113,6 @@ def _train(cfg: Config, work_dir: Path, digest: str, epochs: int) -> Path:
     work_dir.mkdir(parents=True, exist_ok=True)
     mark.write_text(digest)
     cfg.work_dir = str(work_dir)
-    cfg.dump(str(work_dir / 'config.py'))
     if not checkpoint.is_file():
         start, cfg.resume = cfg.get('load_from'), 'auto'
         _wait_for_lock(lambda: train(cfg))

@@ -79,8 +79,8 @@ def summarize(study: Study, runs: Runs, num_resamples: int = NUM_RESAMPLES, prog
 
     Returns:
         dict: ``estimates`` and ``differences`` by variant, set, slice and metric, and ``occlusion_estimates`` and
-        ``occlusion_differences`` by variant, set, kind of occluder and covered fraction: recall at IoU .5. Plain
-        numbers for JSON.
+        ``occlusion_differences`` by variant, set, metric (``recall50`` or ``AP50``), kind of occluder and covered
+        fraction. Plain numbers for JSON.
     """
     keys = sorted({key for result in runs.values() for key in result.matches},
                   key=lambda key: (list(study.evaluate).index(key[0]), key[1] != 'all'))
@@ -145,15 +145,24 @@ class Samples:
 
     @classmethod
     def of_occlusion(cls, curve: OcclusionCurve, num_resamples: int) -> 'Samples':
-        """Compute the recall by ``kind/fraction``, and by ``mean/fraction`` over all kinds."""
+        """Compute ``recall50/kind/fraction``, ``AP50/kind/fraction``, and both for the mean of all kinds.
+
+        The AP is not resampled over images.
+        """
         num_gt = np.array(curve.num_gt)
         weights = resampled_weights(len(num_gt), num_resamples)
         rows = np.vstack([np.ones((1, len(num_gt)), int), weights])
-        recalls = {f'{kind}/{fraction}': rows @ np.array(found) / (rows @ num_gt)
-                   for kind, fractions in curve.found.items() for fraction, found in fractions.items()}
+        unknown = np.full(num_resamples, np.nan)
+        values = {}
+        for kind, fractions in curve.found.items():
+            for fraction, found in fractions.items():
+                values[f'recall50/{kind}/{fraction}'] = rows @ np.array(found) / (rows @ num_gt)
+                values[f'AP50/{kind}/{fraction}'] = np.append(curve.ap50[kind][fraction], unknown)
         for fraction in next(iter(curve.found.values())):
-            recalls[f'mean/{fraction}'] = np.mean([recalls[f'{kind}/{fraction}'] for kind in curve.found], axis=0)
-        return cls({key: float(row[0]) for key, row in recalls.items()}, {key: row[1:] for key, row in recalls.items()})
+            for metric in ('recall50', 'AP50'):
+                values[f'{metric}/mean/{fraction}'] = np.mean(
+                    [values[f'{metric}/{kind}/{fraction}'] for kind in curve.found], axis=0)
+        return cls({key: float(row[0]) for key, row in values.items()}, {key: row[1:] for key, row in values.items()})
 
 
 def _metrics(precision: np.ndarray, found: np.ndarray) -> Tuple[np.ndarray, ...]:
