@@ -24,12 +24,13 @@ _SECTIONS = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_s
 _TRAINING_HOOKS = ('param_scheduler', )
 
 
-def model_config(study: Study, variant: str) -> Config:
+def model_config(study: Study, variant: str, image_size: int = 0) -> Config:
     """Build the config of a variant with the study's classes and image size, but without its data.
 
     Args:
         study (Study): The study.
         variant (str): Name of the variant.
+        image_size (int): Side of the network's input in pixels. Defaults to 0: that of the study.
 
     Returns:
         Config: The config.
@@ -37,15 +38,20 @@ def model_config(study: Study, variant: str) -> Config:
     Raises:
         StudyFileError: The config or an override is invalid.
     """
-    cfg = _load(study, variant)
-    cfg = resize_config(cfg, study.image_size)
-    number = len(study.classes)
-    cfg.model.bbox_head.head_module.num_classes = cfg.model.train_cfg.assigner.num_classes = number
+    chosen = study.variants[variant]
+    name, side = chosen.config or study.config, image_size or study.image_size
+    beside = study.file.parent / name
     try:
-        cfg.merge_from_dict({**study.cfg_options, **study.variants[variant].cfg_options})
+        cfg = load_config(beside if beside.is_file() else name, [f'img_scale=({side},{side})'])
+        number = len(study.classes)
+        cfg.model.bbox_head.head_module.num_classes = cfg.model.train_cfg.assigner.num_classes = number
+        cfg.merge_from_dict({**study.cfg_options, **chosen.cfg_options})
+    except ConfigError as error:
+        raise StudyFileError(f'{study.file}: variants.{variant}: {error}') from error
     except (KeyError, TypeError, IndexError) as error:
         raise StudyFileError(
             f'{study.file}: variants.{variant}: cfg_options does not fit the config: {error}') from error
+    cfg.test_dataloader.dataset.metainfo = dict(classes=tuple(study.classes))
     return cfg
 
 
@@ -67,11 +73,10 @@ def run_config(study: Study, variant: str, seed: int, folder: Path) -> Config:
     cfg = model_config(study, variant)
     ann_file = folder / 'data' / 'train.json'
     root = pool_training_sets(study.train, study.classes, ann_file)
-    classes = dict(classes=tuple(study.classes))
     cfg.train_dataloader.update(batch_size=study.batch_size)
     cfg.train_dataloader.dataset.update(
-        data_root='', ann_file=str(ann_file), data_prefix=dict(img=f'{root}/'), metainfo=classes)
-    cfg.test_dataloader.dataset.metainfo = classes
+        data_root='', ann_file=str(ann_file), data_prefix=dict(img=f'{root}/'),
+        metainfo=dict(classes=tuple(study.classes)))
     cfg.train_cfg.update(max_epochs=study.epochs, val_interval=study.epochs + 1)
     cfg.default_hooks.checkpoint.update(interval=1, max_keep_ckpts=1, save_best=None)
     for key in ('val_dataloader', 'val_cfg', 'val_evaluator'):
@@ -80,32 +85,6 @@ def run_config(study: Study, variant: str, seed: int, folder: Path) -> Config:
     if study.start is not None:
         cfg.load_from = str(_start_weights(study.start, cfg, folder / 'data' / f'start_{variant}.pth'))
     return cfg
-
-
-def _load(study: Study, variant: str) -> Config:
-    name = study.variants[variant].config or study.config
-    beside = study.file.parent / name
-    try:
-        return load_config(beside if beside.is_file() else name)
-    except ConfigError as error:
-        raise StudyFileError(f'{study.file}: variants.{variant}: {error}') from error
-
-
-def resize_config(cfg: Config, side: int) -> Config:
-    """Return a config whose network has inputs of another size, a square of ``side`` pixels."""
-    return Config(_resize(cfg.to_dict(), max(cfg.img_scale), side))
-
-
-def _resize(value: Any, old: int, new: int) -> Any:
-    """Replace the image size, and half of it as the border of the affine, wherever it stands."""
-    if isinstance(value, dict):
-        return {key: _resize(item, old, new) for key, item in value.items()}
-    if not isinstance(value, (list, tuple)):
-        return value
-    sides = {old: new, -old // 2: -new // 2}
-    if len(value) == 2 and all(isinstance(side, int) and side in sides for side in value):
-        return tuple(sides[side] for side in value)
-    return type(value)(_resize(item, old, new) for item in value)
 
 
 # ======================== Start weights ========================

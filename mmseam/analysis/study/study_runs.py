@@ -17,7 +17,7 @@ from mmseam.engine.work_dir_lock import WorkDirInUseError
 from mmseam.inference.detector import Detector, load_detector
 from mmseam.version import __version__
 
-from .study_config import fingerprint, resize_config, run_config
+from .study_config import fingerprint, model_config, run_config
 from .study_evaluation import evaluation_digest, match_all, occlusion_of_all
 from .study_file import Study, StudyFileError
 from .study_results import RunResult
@@ -76,7 +76,7 @@ def run(study: Study, folder: Path, variant: str, seed: int) -> Path:
     checkpoint = _train(cfg, work_dir, digest, study.epochs)
 
     def load(side: int) -> Detector:
-        resize_config(cfg, side).dump(str(work_dir / f'config_{side}.py'))
+        model_config(study, variant, side).dump(str(work_dir / f'config_{side}.py'))
         # Squares, as in tools/test.py
         return load_detector(work_dir / f'config_{side}.py', checkpoint, rect=False)
 
