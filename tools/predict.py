@@ -1,26 +1,28 @@
-"""Find objects in images, videos or a webcam's picture; draw them and write them to json and csv."""
+"""Detect objects in images, videos or a webcam; draw them and write them to JSON and CSV."""
 import argparse
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('source', help="image, folder (with the folders in it), pattern in quotes ('a/*.jpg'), video, "
-                        'or number of a webcam (0), which Ctrl-C ends')
+    parser.add_argument('source', help="image, folder (searched recursively), glob pattern in quotes ('a/*.jpg'), "
+                        'video, or webcam index (0), which Ctrl-C stops')
     parser.add_argument('model', help="config file, name of one of mmseam's configs, or exported file "
                         '(.onnx, .torchscript, .pt2, .xml)')
-    parser.add_argument('checkpoint', nargs='?', help='checkpoint of the config (default: the one its metafile names)')
-    parser.add_argument('--out-dir', help='folder of the drawn images or video (.mp4); without it none is drawn')
-    parser.add_argument('--json', help='file for the detections: one object per image')
-    parser.add_argument('--csv', help='file for the detections: one row per box')
+    parser.add_argument('checkpoint', nargs='?',
+                        help="checkpoint of the config (default: the weights in the config's metafile)")
+    parser.add_argument('--out-dir', help='folder for the drawn images or video (.mp4); nothing is drawn without it')
+    parser.add_argument('--json', help='write the detections to this JSON file: one object per image')
+    parser.add_argument('--csv', help='write the detections to this CSV file: one row per box')
     parser.add_argument('--score-thr', type=float, default=0.3,
-                        help='leave out boxes below this score (default: %(default)s)')
+                        help='minimum score of detections (default: %(default)s)')
     parser.add_argument('--batch-size', type=int, default=1, help='images per forward pass (default: %(default)s)')
     parser.add_argument('--workers', type=int, metavar='N',
-                        help='forward passes at the same time (default: on a CPU up to 4 where the network allows it, '
-                        'for a webcam 1)')
+                        help='concurrent forward passes (default: up to 4 on a CPU if the network supports it, '
+                        '1 for a webcam)')
     parser.add_argument('--square', action='store_true',
-                        help='pad images to the square as tools/test.py does, instead of to whole strides')
-    parser.add_argument('--device', help='cpu, cuda:0, … (default: the best one there is, for exported files the CPU)')
+                        help='pad images to a square like tools/test.py, instead of to multiples of the stride')
+    parser.add_argument('--device',
+                        help='cpu, cuda:0, … (default: the best available device, or the CPU for exported files)')
     args = parser.parse_args()
     if args.batch_size < 1:
         parser.error(f'--batch-size must be at least 1, not {args.batch_size}')

@@ -1,27 +1,27 @@
-"""Test a detector, or measure it with --benchmark."""
+"""Evaluate a detector on a test set; with --benchmark, also measure its size and speed."""
 import argparse
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help="config file, or the name of one of mmseam's")
+    parser.add_argument('config', help="config file, or name of one of mmseam's configs")
     parser.add_argument(
-        'checkpoint', help='checkpoint file, or an exported model: .onnx, .torchscript, .pt2 or .xml (OpenVINO)')
-    parser.add_argument('--work-dir', help='folder of the metrics (default: work_dirs/CONFIG)')
-    parser.add_argument('--out', metavar='FILE.pkl', help='write the detections, as the analysis tools read them')
-    parser.add_argument('--json-prefix', help='write the detections as COCO json instead of evaluating them')
-    parser.add_argument('--deploy', action='store_true', help='switch the model to its deploy form first')
+        'checkpoint', help='checkpoint file, or exported file: .onnx, .torchscript, .pt2 or .xml (OpenVINO)')
+    parser.add_argument('--work-dir', help='folder for logs and metrics (default: work_dirs/CONFIG)')
+    parser.add_argument('--out', metavar='FILE.pkl', help='write the detections for the analysis tools')
+    parser.add_argument('--json-prefix', help='write the detections as COCO JSON instead of evaluating them')
+    parser.add_argument('--deploy', action='store_true', help='test the deploy (fused) form of the model')
     parser.add_argument('--tta', action='store_true', help='use the test-time augmentation of the config')
     parser.add_argument(
         '--benchmark', action='store_true',
-        help='also measure parameters, GFLOPs, the latency of each stage and images per second over the test set, one '
-        'image at a time; prints a table and writes benchmark.json into the work folder')
+        help='also measure parameters, GFLOPs, latency by stage and images per second over the test set, one '
+        'image at a time; print a table and write benchmark.json to the work folder')
     parser.add_argument('--show', action='store_true', help='show the predictions in a window')
-    parser.add_argument('--show-dir', help='write drawn predictions to WORK_DIR/TIME/SHOW_DIR')
-    parser.add_argument('--wait-time', type=float, default=2, help='seconds of each window (default: %(default)s)')
+    parser.add_argument('--show-dir', help='draw the predictions in WORK_DIR/TIME/SHOW_DIR')
+    parser.add_argument('--wait-time', type=float, default=2, help='seconds to show each window (default: %(default)s)')
     parser.add_argument(
         '--cfg-options', nargs='+', metavar='KEY=VALUE',
-        help='change settings of the config, for example test_dataloader.batch_size=8 or key="[a,b]"')
+        help='override settings of the config, for example test_dataloader.batch_size=8 or key="[a,b]"')
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none', help='job launcher')
     # torch.distributed passes the one or the other, depending on its version
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
@@ -29,7 +29,7 @@ def parse_args() -> argparse.Namespace:
     if args.out and not args.out.endswith(('.pkl', '.pickle')):
         parser.error(f'--out must end with .pkl or .pickle, not {args.out}')
     if args.benchmark and (args.launcher != 'none' or args.tta or args.json_prefix):
-        parser.error('--benchmark measures one process and one forward pass per image, and needs metrics: leave out '
+        parser.error('--benchmark measures one process and one forward pass per image, and needs metrics: omit '
                      '--launcher, --tta and --json-prefix')
     return args
 

@@ -5,21 +5,21 @@ import signal
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', help="config file, or the name of one of mmseam's")
-    parser.add_argument('--work-dir', help='folder of logs and checkpoints (default: work_dirs/CONFIG)')
+    parser.add_argument('config', help="config file, or name of one of mmseam's configs")
+    parser.add_argument('--work-dir', help='folder for logs and checkpoints (default: work_dirs/CONFIG)')
     parser.add_argument('--amp', action='store_true', help='train in mixed precision (CUDA only)')
     parser.add_argument(
         '--auto-scale-lr', action='store_true',
-        help='raise the learning rate for batches above auto_scale_lr.base_batch_size of the config, in proportion')
+        help="scale the learning rate up with the batch size above the config's auto_scale_lr.base_batch_size")
     parser.add_argument(
         '--resume', nargs='?', const='auto', metavar='CKPT',
-        help='go on from this checkpoint; without a value from the last one in the work folder')
+        help='resume from this checkpoint, or without a value from the last one in the work folder')
     parser.add_argument(
         '--allow-partial-checkpoint', action='store_true',
-        help='start even if the checkpoint in load_from fills less than a tenth of the model')
+        help='train even if the checkpoint in load_from matches less than a tenth of the model')
     parser.add_argument(
         '--cfg-options', nargs='+', metavar='KEY=VALUE',
-        help='change settings of the config, for example train_dataloader.batch_size=8 or key="[a,b]"')
+        help='override settings of the config, for example train_dataloader.batch_size=8 or key="[a,b]"')
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none', help='job launcher')
     # torch.distributed passes the one or the other, depending on its version
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)

@@ -1,12 +1,12 @@
-"""Train a detector of occluded toy faces from scratch in minutes on a CPU."""
+"""Quickstart: train a detector of occluded toy faces from scratch in minutes on a CPU."""
 import io
 import json
 import logging
 import shutil
 import sys
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any, Dict, Union
+from typing import Callable, Dict, Iterator, Union
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmseam.datasets.toy_faces import make_toy_faces
+from mmseam.engine import testing, training
 from mmseam.inference.media import write_image
 from mmseam.inference.prediction import predict
 from mmseam.utils.atomic_write import atomic_write
@@ -33,6 +34,11 @@ def quickstart(data_root: Union[str, Path], out_dir: Union[str, Path]) -> Dict[s
 
     Returns:
         dict[str, float]: COCO metrics (fractions) and WIDER FACE metrics (percent) on the validation images.
+
+    Raises:
+        FileExistsError: ``data_root`` contains something else.
+        WorkDirInUseError, InvalidLossError, LoaderError, OSError, Interrupted: See
+            :func:`mmseam.engine.training.train`.
     """
     data_root, out_dir = Path(data_root), Path(out_dir)
     make_toy_faces(data_root, show_progress=True)
@@ -49,8 +55,9 @@ def quickstart(data_root: Union[str, Path], out_dir: Union[str, Path]) -> Dict[s
 
 
 def train(cfg: Config) -> None:
-    """Train with only a progress line on the terminal; the log file gets the rest."""
-    _call_quietly('train', cfg.copy())
+    """Train with only a progress bar and warnings on the terminal; the log file contains everything."""
+    with _quiet_terminal() as show_warnings:
+        training.train(cfg.copy(), show_warnings)
 
 
 def evaluate(cfg: Config, checkpoint: Path) -> Dict[str, float]:
@@ -58,19 +65,25 @@ def evaluate(cfg: Config, checkpoint: Path) -> Dict[str, float]:
     cfg = cfg.copy()
     cfg.load_from = str(checkpoint)
     cfg.experiment_name = f'{CONFIG}_test'
-    return {name: float(value) for name, value in _call_quietly('test', cfg).items()}
-
-
-def _call_quietly(method: str, cfg: Config) -> Any:
-    """Call a method of the config's runner and show only warnings on the terminal."""
-    terminal = sys.stdout
-    with redirect_stdout(io.StringIO()):
+    with _quiet_terminal() as show_warnings:
         runner = Runner.from_cfg(cfg)
+        show_warnings(runner)
+        return {name: float(value) for name, value in testing.test(runner).items()}
+
+
+@contextmanager
+def _quiet_terminal() -> Iterator[Callable[[Runner], None]]:
+    """Suppress standard output; yield a function that shows the warnings of a runner nevertheless."""
+    terminal = sys.stdout
+
+    def show_warnings(runner: Runner) -> None:
         for handler in runner.logger.handlers:
             if type(handler) is logging.StreamHandler:
                 handler.setStream(terminal)
                 handler.setLevel(logging.WARNING)
-        return getattr(runner, method)()
+
+    with redirect_stdout(io.StringIO()):
+        yield show_warnings
 
 
 def draw(cfg: Config, checkpoint: Path, images: Path, out_dir: Path) -> None:

@@ -1,6 +1,7 @@
 """Train a model from its config."""
 import os
 from contextlib import nullcontext
+from typing import Callable, Optional
 
 import torch
 from mmengine.config import Config
@@ -16,13 +17,14 @@ from .work_dir_lock import lock_work_dir
 _RANK_VARIABLES = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
 
 
-def train(cfg: Config) -> torch.nn.Module:
+def train(cfg: Config, on_start: Optional[Callable[[Runner], None]] = None) -> torch.nn.Module:
     """Train a model; only one training can run in a work folder.
 
     Args:
         cfg (Config): The config. With ``resume='auto'``, or ``resume=True`` without ``load_from``, resume from the
             newest checkpoint of the work folder that loads, or start from scratch if there is none. Both keys are
             updated accordingly.
+        on_start (Callable, optional): Called with the runner before the training. Defaults to None.
 
     Returns:
         nn.Module: The trained model.
@@ -41,6 +43,8 @@ def train(cfg: Config) -> torch.nn.Module:
         runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
         if message:
             print_log(message, logger=runner.logger)
+        if on_start is not None:
+            on_start(runner)
         with loader_errors():
             return runner.train()
 

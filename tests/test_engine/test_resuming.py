@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -233,3 +234,17 @@ def test_processes_stop_together_when_one_of_them_gets_a_signal(tmp_path):
     assert [meta['epoch'], meta['iter']] == [0, 10]
     assert run_two(tmp_path, True) == [0, 0]
     assert load_checkpoint_file(tmp_path / 'epoch_2.pth')['meta']['iter'] == 60
+
+
+WORKERS = """
+from torch.utils.data import DataLoader
+from mmseam.engine.loops.seeding import init_worker, kill_workers_at_exit
+kill_workers_at_exit()
+loader = DataLoader(list(range(4)), num_workers=1, persistent_workers=True, worker_init_fn=init_worker)
+print(len(list(loader)), flush=True)
+"""
+
+
+def test_a_process_ends_although_its_workers_ignore_signals():
+    process = subprocess.run([sys.executable, '-c', WORKERS], capture_output=True, text=True, timeout=600, check=True)
+    assert process.stdout == '4\n' and 'killed' not in process.stderr

@@ -1,7 +1,7 @@
-"""Export a trained detector to a file that runs without this repository, checked against PyTorch.
+"""Export a trained detector to a file that runs without this repository, and verify it against PyTorch.
 
-The file is written only if its boxes equal PyTorch's to 0.5 pixels and its scores to 0.001. tools/predict.py,
-tools/test.py and mmseam.apis.load_detector take it in the place of a checkpoint.
+The file is kept only if its boxes are within 0.5 pixels and its scores within 0.001 of PyTorch's. tools/predict.py,
+tools/test.py and mmseam.apis.load_detector accept it instead of a checkpoint.
 """
 import argparse
 
@@ -10,28 +10,29 @@ _SUFFIXES = dict(onnx='.onnx', torchscript='.torchscript', pt2='.pt2', openvino=
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help="config file, or the name of one of mmseam's")
+    parser.add_argument('config', help="config file, or name of one of mmseam's configs")
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--format', choices=_SUFFIXES, default='onnx', help='default: %(default)s')
+    parser.add_argument('--format', choices=_SUFFIXES, default='onnx', help='file format (default: %(default)s)')
     parser.add_argument('--out', metavar='FILE',
-                        help='file to write (default: the checkpoint with the suffix of the format)')
+                        help='file to write (default: path of the checkpoint with the suffix of the format)')
     parser.add_argument('--imgsz', type=int, nargs='+', metavar='N',
-                        help='size of the input in pixels: one number, or height and width; multiples of the largest '
-                        'stride (default: that of the test pipeline)')
+                        help='input size in pixels: one number, or height and width; multiples of the largest '
+                        'stride (default: size of the test pipeline)')
     parser.add_argument('--dynamic', action='store_true',
-                        help='let batch, height and width be free (sides are multiples of the largest stride, two at '
-                        'least); slower on some engines')
+                        help='make batch size, height and width dynamic (multiples of the largest stride, at least '
+                        'two strides); slower with some libraries')
     parser.add_argument('--nms', action='store_true',
-                        help="make NMS with the config's test_cfg a part of the file (onnx, openvino)")
-    parser.add_argument('--images', metavar='FOLDER', help='images to compare on (default: synthetic ones)')
+                        help="include NMS with the config's test_cfg in the file (onnx, openvino)")
+    parser.add_argument('--images', metavar='FOLDER',
+                        help='images to compare with PyTorch on (default: synthetic images)')
     parser.add_argument('--int8', action='store_true',
-                        help='also write a file quantized to 8 bits, NAME_int8.onnx; needs --calibration')
+                        help='also write NAME_int8.onnx, quantized to 8 bits; needs --calibration')
     parser.add_argument('--calibration', metavar='FOLDER',
-                        help='about a hundred images like those the model will see, which set the ranges for --int8')
+                        help='about a hundred representative images, which determine the ranges for --int8')
     parser.add_argument('--ap', action='store_true',
-                        help="measure the files by the config's test set, and what --int8 costs")
+                        help="evaluate the files on the config's test set, and report the AP lost with --int8")
     parser.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE',
-                        help='change settings of the config, for example model.test_cfg.score_thr=0.01')
+                        help='override settings of the config, for example model.test_cfg.score_thr=0.01')
     args = parser.parse_args()
     if args.imgsz and len(args.imgsz) > 2:
         parser.error('--imgsz takes one number, or height and width')

@@ -1,15 +1,15 @@
-"""Train YOLO11n-MultiSEAM on drawn, partly covered faces from scratch, in minutes on a CPU, and show the result."""
+"""Train YOLO11n-MultiSEAM from scratch on drawn, partly occluded faces in minutes on a CPU, and show the results."""
 import argparse
 import os
 import time
 
 NEXT = """Next:
   look at {out}/predictions.jpg and {out}/learning_curve.png
-  the same net without attention, to compare:
-    python tools/train.py {config} --work-dir work_dirs/plain \\
+  train the same network without attention, to compare:
+    mmseam train {config} --work-dir work_dirs/plain \\
       --cfg-options model.bbox_head.head_module.type=mmseam.YOLO11HeadModule
-  predict on pictures of your own:
-    python tools/predict.py PICTURES {config} {out}/epoch_{epochs}.pth --out-dir results/mine
+  predict on your own images:
+    mmseam predict IMAGES {config} {out}/epoch_{epochs}.pth --out-dir results/mine
   train on WIDER FACE: README.md, "Train on your data"
 """
 
@@ -17,8 +17,9 @@ NEXT = """Next:
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        '--data-root', default='data/toy_faces', help='folder of the drawn faces (default: %(default)s)')
-    parser.add_argument('--out-dir', default='results/quickstart', help='folder of the results (default: %(default)s)')
+        '--data-root', default='data/toy_faces',
+        help='folder of the drawn faces, created if missing (default: %(default)s)')
+    parser.add_argument('--out-dir', default='results/quickstart', help='folder for the results (default: %(default)s)')
     return parser.parse_args()
 
 
@@ -39,16 +40,25 @@ def print_metrics(metrics: dict) -> None:
 def main() -> None:
     args = parse_args()
     start = time.time()
-    # Threads that spin for long while they wait for each other make a training many times slower where another program
-    # runs; threads that do not spin at all make it slower where none does.
+    # With long spinning, waiting threads slow down a training severely if another program runs; without any spinning,
+    # it is slower if no other program runs.
     os.environ.setdefault('GOMP_SPINCOUNT', '20000')
 
     import mmseam  # noqa: F401, I001  (before any host package)
     from mmseam.apis.toy_training import CONFIG, quickstart
+    from mmseam.engine.hooks.check_invalid_loss_hook import InvalidLossError
+    from mmseam.engine.work_dir_lock import WorkDirInUseError
+    from mmseam.utils.interruption import exit_interrupted
+    from mmseam.utils.loader_errors import LoaderError
 
-    metrics = quickstart(args.data_root, args.out_dir)
+    try:
+        metrics = quickstart(args.data_root, args.out_dir)
+    except (InvalidLossError, LoaderError, OSError, ValueError, WorkDirInUseError) as error:
+        raise SystemExit(f'error: {error}') from None
+    except KeyboardInterrupt as interrupt:
+        exit_interrupted(interrupt)
     print_metrics(metrics)
-    print(f'All of it took {(time.time() - start) / 60:.1f} minutes. The results are in {args.out_dir}/:\n'
+    print(f'It took {(time.time() - start) / 60:.1f} minutes. The results are in {args.out_dir}/:\n'
           '  metrics.json, learning_curve.csv, learning_curve.png, predictions/, predictions.jpg, checkpoints, log')
     print(NEXT.format(out=args.out_dir, config=CONFIG, epochs=CONFIG.split('-')[1].split('e_')[0]))
 

@@ -1,18 +1,18 @@
-"""Convert an Ultralytics YOLO11 checkpoint into one of mmseam.
+"""Convert an Ultralytics YOLO11 checkpoint to mmseam's format.
 
-The source is read without Ultralytics and without running any code that it names.
+Reading the source neither needs Ultralytics nor runs any code that it refers to.
 """
 import argparse
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('src', help='checkpoint of a YOLO11 detect, segment or pose model (.pt), any size')
-    parser.add_argument('dst', help='checkpoint to write (.pth), for `load_from` of a config')
+    parser.add_argument('src', help='checkpoint of a YOLO11 detect, segment or pose model of any size (.pt)')
+    parser.add_argument('dst', help='checkpoint to write (.pth), to be used as `load_from` in a config')
     parser.add_argument(
         '--config',
-        help='config of the net that shall take the weights, for example one with a SEAM head: only what fits is '
-        'written, and what stays at its initialization is listed. Default: everything that plain YOLO11 has')
+        help='config of the model to initialize, for example one with a SEAM head: only matching tensors are '
+        'written, and the others are listed (default: all tensors of plain YOLO11)')
     return parser.parse_args()
 
 

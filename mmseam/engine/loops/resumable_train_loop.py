@@ -14,7 +14,7 @@ from mmseam.engine.hooks.checkpoint_hook import CheckpointHook
 from mmseam.registry import LOOPS
 from mmseam.utils.interruption import Interrupted, StopRequest, stop_request
 
-from .seeding import init_worker, seed_generators
+from .seeding import init_worker, kill_workers_at_exit, seed_generators
 
 # Interval in iterations at which distributed processes synchronize stop requests
 _ITERATIONS_PER_AGREEMENT = 10
@@ -39,6 +39,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
+        kill_workers_at_exit()
         self._configured_init = self.dataloader.worker_init_fn
         self._is_saved = True  # Whether the end of the last epoch is saved
 

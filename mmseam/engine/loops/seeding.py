@@ -1,4 +1,6 @@
-"""Seed random numbers by seed, epoch and process."""
+"""Initialize data loader workers: random numbers by seed, epoch and process, and signals."""
+import atexit
+import multiprocessing
 import random
 import signal
 from typing import Callable, Optional, Tuple
@@ -37,3 +39,19 @@ def init_worker(worker_id: int, parent: Optional[Callable[[int], None]] = None, 
         parent(worker_id)
     if key:
         seed_generators(*key, worker_id + 1)
+
+
+def kill_workers_at_exit() -> None:
+    """Register the end of this process's data loader workers at its exit.
+
+    Python sends SIGTERM to them and waits. Workers of :func:`init_worker` ignore it, so it would wait forever.
+    """
+    atexit.register(_kill_workers)
+
+
+def _kill_workers() -> None:
+    if hasattr(signal, 'SIGCHLD'):
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # PyTorch's handler would report the workers as crashed
+    for worker in multiprocessing.active_children():
+        if worker.daemon:
+            worker.kill()
