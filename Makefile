@@ -8,7 +8,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfil
 FUZZ_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart test fuzz test-mim test-slow lint clean
+.PHONY: help install quickstart test coverage fuzz test-mim test-slow lint docs clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /make \1\t/' | expand -t 20
@@ -19,7 +19,7 @@ $(VENV)/.installed: setup.py requirements.txt constraints.txt pyproject.toml
 	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v[:2] >= (3, 8) else "mmseam needs Python 3.8 or newer; the tested one is 3.11: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt setuptools wheel torch
-	$(BIN)/python -m pip install --quiet --no-build-isolation -c constraints.txt -e '.[deploy,tests,lint]'
+	$(BIN)/python -m pip install --quiet --no-build-isolation -c constraints.txt -e '.[deploy,tests,lint,docs]'
 	touch $@
 
 quickstart: install ## Train YOLO11n-MultiSEAM on drawn, partly covered faces in some minutes on a CPU
@@ -27,6 +27,9 @@ quickstart: install ## Train YOLO11n-MultiSEAM on drawn, partly covered faces in
 
 test: install ## Run the tests (real data too, where MMSEAM_TEST_DATA names its folder)
 	$(PYTEST) tests
+
+coverage: install ## Run the tests and print how many lines of each module they reach
+	$(PYTEST) --cov=mmseam --cov-report=term:skip-covered tests
 
 fuzz: install ## Feed damaged and hostile files to every reader for FUZZ_SECONDS, ten minutes
 	$(BIN)/python tests/fuzz/runner.py --seconds $(FUZZ_SECONDS) --seed $$(date +%s)
@@ -43,5 +46,8 @@ lint: install ## Check style, spelling, types and the direction of imports
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
+docs: install ## Build the documentation site into site/; a broken link or name is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 clean: ## Remove the environment, builds and results
-	rm -rf $(VENV) build dist *.egg-info mmseam/.mim results work_dirs fuzz_failures
+	rm -rf $(VENV) build dist site *.egg-info mmseam/.mim results work_dirs fuzz_failures .coverage

@@ -83,7 +83,8 @@ if __name__ == '__main__':
         extras_require=dict(
             deploy=['onnx>=1.16', 'onnxruntime>=1.18', 'onnxscript>=0.2', 'openvino>=2024.3'],
             study=['submitit>=1.5'],
-            tests=['pytest', 'pytest-xdist', 'hypothesis'],
+            docs=['mkdocs-material>=9.5', 'mkdocstrings[python]>=1.0'],
+            tests=['pytest', 'pytest-cov', 'pytest-xdist', 'hypothesis'],
             lint=['ruff', 'codespell', 'import-linter', 'mypy', 'pre-commit']),
         zip_safe=False,
         cmdclass=dict(build_py=BuildWithMim, editable_wheel=EditableWithMim),
