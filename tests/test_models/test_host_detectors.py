@@ -149,6 +149,22 @@ def test_trains_and_predicts(make_config, attention):
         assert (found.labels < NUM_CLASSES).all()
 
 
+def test_wasserstein_distance_in_the_box_loss_of_mmdet():
+    """RetinaNet's box loss gets decoded boxes in pixels, and a weight per coordinate."""
+    set_random_seed(0)
+    cfg = retinanet(dict(type='mmseam.SEAM'))
+    loss_bbox = dict(type='mmseam.models.NWDIoULoss', unit='head', iou_mode='giou', loss_weight=2.)
+    cfg.model.bbox_head.update(reg_decoded_bbox=True, loss_bbox=loss_bbox)
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        model = MODELS.build(cfg.model)
+        model.init_weights()
+        data = model.data_preprocessor(training_batch(cfg.default_scope), training=True)
+        losses = model.train()(**data, mode='loss')
+    value = sum(losses['loss_bbox'])
+    value.backward()
+    assert 0 < value < 2 * 2 and model.bbox_head.retina_reg.weight.grad.any()
+
+
 def test_configs_place_the_attention_where_they_say():
     attention = dict(type='mmseam.SEAM')
     with DefaultScope.overwrite_default_scope('mmyolo'):

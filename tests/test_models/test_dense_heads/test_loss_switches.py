@@ -18,12 +18,12 @@ NWD = dict(loss_bbox=dict(type='mmseam.NWDIoULoss', reduction='sum', loss_weight
 SWITCHES = {'Slide': SLIDE, 'repulsion': REPULSION, 'NWD': NWD, 'all': {**SLIDE, **REPULSION, **NWD}}
 
 
-def build(**switches):
+def build(module='mmseam.YOLO11HeadModule', **switches):
     """Build a head, with the same weights for all switches."""
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mmyolo'):
         head = YOLO11Head(
-            dict(type='mmseam.YOLO11HeadModule', num_classes=2, in_channels=CHANNELS),
+            dict(type=module, num_classes=2, in_channels=CHANNELS),
             train_cfg=ConfigDict(assigner=dict(
                 type='BatchTaskAlignedAssigner', num_classes=2, use_ciou=True, topk=10, alpha=.5, beta=6.)),
             **switches)
@@ -116,6 +116,13 @@ def test_repulsion_is_that_of_the_positive_predictions(plain):
     for name, value in expected.items():
         assert value > 0
         torch.testing.assert_close(found[name], 2 * value)  # two images
+
+
+def test_head_module_of_yolov8():
+    plain, ours = (build('mmyolo.YOLOv8HeadModule', **switches) for switches in ({}, SWITCHES['all']))
+    before, found = (losses_of(head, outputs(head)) for head in (plain, ours))
+    assert found['loss_dfl'] == before['loss_dfl'] > 0
+    assert {name for name in before if found[name] != before[name]} == {'loss_cls', 'loss_bbox'}
 
 
 @pytest.mark.parametrize('switch', SWITCHES)
