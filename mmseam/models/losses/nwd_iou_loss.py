@@ -16,10 +16,10 @@ from mmseam.registry import MODELS
 
 
 def normalized_wasserstein_distance(pred: Tensor, target: Tensor, constant: float) -> Tensor:
-    r"""Compute the similarity :math:`e^{-\sqrt{W_2^2} / C}` of boxes as Gaussian distributions.
+    """Compute the similarity ``exp(-sqrt(W₂²) / C)`` of boxes as Gaussian distributions.
 
-    Each box is a Gaussian with its center as mean and half its width and height as standard deviations, so
-    :math:`W_2^2 = \lVert (x_1, y_1, w_1/2, h_1/2) - (x_2, y_2, w_2/2, h_2/2) \rVert^2` (arXiv 2110.13389, section 3).
+    Each box is a Gaussian with its center as mean and half its width and height as standard deviations, so W₂² is the
+    squared Euclidean distance of (x, y, w/2, h/2) of the two boxes (arXiv 2110.13389, section 3).
 
     Args:
         pred (Tensor): Boxes x1, y1, x2, y2, shape (..., 4).

@@ -15,9 +15,9 @@ from mmseam.registry import MODELS
 
 
 def smooth_ln(x: Tensor, sigma: float) -> Tensor:
-    r"""Compute the smooth logarithm of the repulsion loss (equation 5).
+    """Compute the smooth logarithm of the repulsion loss (equation 5).
 
-    :math:`-\ln(1 - x)` up to σ, from there on its tangent :math:`(x - σ) / (1 - σ) - \ln(1 - σ)`.
+    ``-ln(1 - x)`` up to σ, from there on its tangent ``(x - σ) / (1 - σ) - ln(1 - σ)``.
 
     Args:
         x (Tensor): Overlaps in [0, 1], any shape.
@@ -32,11 +32,11 @@ def smooth_ln(x: Tensor, sigma: float) -> Tensor:
 
 @MODELS.register_module()
 class RepulsionLoss(nn.Module):
-    r"""Push predicted boxes away from objects and predictions that are not theirs.
+    """Push predicted boxes away from objects and predictions that are not theirs.
 
-    - RepGT (equations 3 and 4): the mean over all positive predictions B of :math:`smooth_{ln}(IoG(B, G))`, where G is
+    - RepGT (equations 3 and 4): the mean over all positive predictions B of ``smooth_ln(IoG(B, G))``, where G is
       the object, other than its target, that B overlaps most (by IoU), and IoG is the intersection over G's area.
-    - RepBox (equation 6): :math:`smooth_{ln}(IoU)` of pairs of predictions of different targets, divided by the number
+    - RepBox (equation 6): ``smooth_ln(IoU)`` of pairs of predictions of different targets, divided by the number
       of pairs that overlap. Of each target's predictions, which the paper samples from, this is the one that fits best:
       the one that NMS would keep.
 

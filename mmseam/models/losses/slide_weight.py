@@ -12,16 +12,14 @@ from mmseam.registry import MODELS
 
 @MODELS.register_module()
 class SlideWeight(nn.Module):
-    r"""Weights of the positive samples by the IoU t of prediction and target, with a peak at the mean IoU μ.
+    """Weights of the positive samples by the IoU t of prediction and target, with a peak at the mean IoU μ.
 
-    .. math:: w(t) = 1 \text{ if } t \le \mu - 0.1; \quad e^{1-\mu} \text{ if } \mu - 0.1 < t < \mu; \quad
-              e^{1-t} \text{ if } t \ge \mu
-
+    The weight is 1 if ``t <= μ - 0.1``, ``exp(1 - μ)`` if ``μ - 0.1 < t < μ``, and ``exp(1 - t)`` if ``t >= μ``
     (YOLO-FaceV2, the section on the Slide weight function). Samples of about average quality, between easy and hard,
     weigh most. As ``cls_weighting`` of :class:`YOLO11Head`, the samples are the positions assigned to an object;
     all others keep the weight 1.
 
-    The public code of YOLO-FaceV2 has :math:`e^{\mu}` in the middle, not :math:`e^{1-\mu}`, and compares the class
+    The public code of YOLO-FaceV2 has ``exp(μ)`` in the middle, not ``exp(1 - μ)``, and compares the class
     targets (0 or 1) with μ in the classification loss, where the formula has the IoU.
 
     Args:

@@ -40,10 +40,10 @@ class SE(SELayer):
 
 @MODELS.register_module()
 class ECA(BaseModule):
-    r"""Efficient channel attention (Wang et al., CVPR 2020, arXiv 1910.03151): a convolution along the channels.
+    """Efficient channel attention (Wang et al., CVPR 2020, arXiv 1910.03151): a convolution along the channels.
 
     The kernel size, and with it the number of parameters, follows the channels (equation 12):
-    :math:`(\log_2 C + b) / \gamma`, rounded down, plus one if that is even.
+    ``(log₂ C + b) / γ``, rounded down, plus one if that is even.
 
     Args:
         in_channels (int): Channels of the map, C.

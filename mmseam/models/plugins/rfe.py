@@ -21,10 +21,10 @@ from ..utils.initialization import reset_parameters_of_children
 
 @MODELS.register_module()
 class RFE(BaseModule):
-    r"""Receptive field enhancement: :math:`y = x + \mathrm{act}(\mathrm{norm}(\sum_d W *_d x))`.
+    """Receptive field enhancement: ``y = x + act(norm(Σ_d conv_d(x)))``.
 
-    :math:`*_d` is the convolution with dilation d (YOLO-FaceV2, the section on the RFE module). Parameters with C
-    channels: 9C² + 2C for any number of dilations.
+    ``conv_d`` is the convolution of the shared kernel with dilation d (YOLO-FaceV2, the section on the RFE module).
+    Parameters with C channels: 9C² + 2C for any number of dilations.
 
     The public code normalizes each dilated map on its own, all by one BatchNorm. In training each is normalized by its
     own statistics, in evaluation all by their mixture, so the two disagree. Here the sum is normalized, once. The
