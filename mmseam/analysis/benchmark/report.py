@@ -24,17 +24,24 @@ def write_report(report: dict, folder: Union[str, Path]) -> Path:
     """
     path = Path(folder, 'benchmark.json')
     with atomic_write(path) as file:
-        json.dump(_replace_non_finite(report), file, indent=2, ensure_ascii=False, allow_nan=False)
+        json.dump(replace_non_finite(report), file, indent=2, ensure_ascii=False, allow_nan=False)
         file.write('\n')
     return path
 
 
-def _replace_non_finite(value: Any) -> Any:
-    """Replace NaN and infinity, which JSON does not have, by None."""
+def replace_non_finite(value: Any) -> Any:
+    """Replace NaN and infinity, which JSON does not have, by None.
+
+    Args:
+        value (Any): Nested dicts and lists.
+
+    Returns:
+        Any: A copy.
+    """
     if isinstance(value, dict):
-        return {key: _replace_non_finite(item) for key, item in value.items()}
+        return {key: replace_non_finite(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_replace_non_finite(item) for item in value]
+        return [replace_non_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -14,11 +14,10 @@ from mmseam.datasets.occlusion import (
     image_generator,
 )
 from mmseam.evaluation.functional.average_precision import ImageMatches, box_iou, match_image
+from mmseam.evaluation.functional.occlusion_scores import Condition
 from mmseam.inference.media import read_image
 from mmseam.inference.results import DetectionResult
 
-#: Kind of occluder and covered fraction.
-Condition = Tuple[str, float]
 #: Covered fractions of the benchmark.
 FRACTIONS = (0.0, 0.2, 0.4, 0.6, 0.8)
 _CUT_KINDS = ('texture', 'face')
@@ -85,19 +84,50 @@ def covered_samples(samples: Sequence[BoxSample], conditions: Sequence[Condition
         seed (int): Seed of the occluders, at least 0. Defaults to 0.
 
     Yields:
-        tuple: The sample, and its covered images by condition. All conditions of fraction 0 share one: ``('', 0.0)``.
+        tuple: The sample, and its covered images as from :func:`cover_sample`.
     """
-    needs_donors = any(kind in _CUT_KINDS and fraction for kind, fraction in conditions)
-    pool = DonorPool(samples, seed) if needs_donors else None
+    pool = donor_pool(samples, conditions, seed)
     for sample in samples:
-        image = read_image(sample.path)
-        donors = pool.without(sample.path) if pool else NO_DONORS
-        boxes = sample.boxes[~sample.ignore]
-        yield sample, {
-            condition: cover_boxes(image, boxes, condition[1], condition[0] or KINDS[0],
-                                   image_generator(seed, sample.path, condition[0]), donors)
-            for condition in dict.fromkeys(map(_shared, conditions))
-        }
+        yield sample, cover_sample(sample, conditions, seed, pool)
+
+
+def donor_pool(samples: Sequence[BoxSample], conditions: Sequence[Condition], seed: int = 0) -> Optional[DonorPool]:
+    """Cut textures and faces from a dataset if a condition takes them.
+
+    Args:
+        samples (Sequence[BoxSample]): The dataset.
+        conditions (Sequence[Condition]): Kinds and fractions.
+        seed (int): Seed of the occluders, at least 0. Defaults to 0.
+
+    Returns:
+        DonorPool, optional: The pictures, None if no condition takes them.
+    """
+    return DonorPool(samples, seed) if any(kind in _CUT_KINDS and fraction for kind, fraction in conditions) else None
+
+
+def cover_sample(sample: BoxSample, conditions: Sequence[Condition], seed: int = 0,
+                 pool: Optional[DonorPool] = None) -> Dict[Condition, CoveredImage]:
+    """Cover one image under each condition.
+
+    Args:
+        sample (BoxSample): Image and boxes.
+        conditions (Sequence[Condition]): Kinds and fractions.
+        seed (int): Seed of the occluders, at least 0. Defaults to 0.
+        pool (DonorPool, optional): Result of :func:`donor_pool`. Defaults to None.
+
+    Returns:
+        Dict[Condition, CoveredImage]: Images by condition. All conditions of fraction 0 share one: ``('', 0.0)``.
+
+    Raises:
+        OSError: The image cannot be read; the message names it.
+    """
+    image, boxes = read_image(sample.path), sample.boxes[~sample.ignore]
+    donors = pool.without(sample.path) if pool else NO_DONORS
+    return {
+        (kind, fraction): cover_boxes(image, boxes, fraction, kind or KINDS[0],
+                                      image_generator(seed, sample.path, kind), donors)
+        for kind, fraction in dict.fromkeys(map(_shared, conditions))
+    }
 
 
 def _shared(condition: Condition) -> Condition:

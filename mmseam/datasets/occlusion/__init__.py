@@ -6,15 +6,17 @@ from ..transforms.box_occluders import (
     Donors,
     Occluder,
     check_request,
+    clip_box,
     cover_boxes,
     make_occluder,
     measure_coverage,
     paint,
 )
 from .donors import DonorPool, image_generator
-from .samples import BoxSample, SampleFormatError, load_samples
+from .samples import BoxSample, SampleFormatError, default_image_folder, load_samples
 
 __all__ = [
     'BoxSample', 'CoveredImage', 'DonorPool', 'Donors', 'KINDS', 'NO_DONORS', 'Occluder', 'SampleFormatError',
-    'check_request', 'cover_boxes', 'image_generator', 'load_samples', 'make_occluder', 'measure_coverage', 'paint'
+    'check_request', 'clip_box', 'cover_boxes', 'default_image_folder', 'image_generator', 'load_samples',
+    'make_occluder', 'measure_coverage', 'paint'
 ]

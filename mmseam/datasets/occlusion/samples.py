@@ -1,6 +1,7 @@
 """Images with boxes, read from COCO JSON or WIDER FACE's annotation file, without building a dataset."""
 import json
 import os
+import re
 import reprlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from ..wider_face.annotations import (
 )
 
 _NAMED_FILES = 3
+_WIDER_FACE_FILE = re.compile(r'wider_face_(\w+)_bbx_gt\.txt$')
 
 
 class SampleFormatError(ValueError):
@@ -70,6 +72,21 @@ def load_samples(ann_file: Union[str, Path],
     samples = [BoxSample(Path(image_folder, name), boxes, ignore | (boxes[:, 2:] <= boxes[:, :2]).any(1))
                for name, boxes, ignore in entries]
     return _existing(samples, missing, path)
+
+
+def default_image_folder(ann_file: Union[str, Path]) -> Path:
+    """Return the usual folder of the images of an annotation file.
+
+    Args:
+        ann_file (str or Path): Annotation file.
+
+    Returns:
+        Path: ``WIDER_<split>/images`` next to the folder of ``wider_face_<split>_bbx_gt.txt``; for any other file,
+        ``images`` next to it.
+    """
+    path = Path(ann_file)
+    split = _WIDER_FACE_FILE.match(path.name)
+    return path.parent.parent / f'WIDER_{split[1]}' / 'images' if split else path.parent / 'images'
 
 
 def _existing(samples: List[BoxSample], missing: str, ann_file: Path) -> List[BoxSample]:

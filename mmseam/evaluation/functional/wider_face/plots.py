@@ -3,18 +3,11 @@ from pathlib import Path
 from typing import List, Mapping, Sequence, Tuple, Union
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mmseam.utils.atomic_write import atomic_files
-
+from ..figure_style import COLORS, LINE_STYLES, save_figure
 from .protocol import WIDERFaceResult
 from .report import WIDERFaceRow
-
-# Okabe and Ito, "Color Universal Design": distinguishable with all common types of color vision, also in print.
-_COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#999999')
-_LINES = ('-', '--', '-.', ':')
-_DPI = 300
 
 
 def plot_precision_recall(curves: Mapping[str, WIDERFaceResult], path: Union[str, Path], title: str) -> None:
@@ -31,7 +24,7 @@ def plot_precision_recall(curves: Mapping[str, WIDERFaceResult], path: Union[str
     for index, (method, result) in enumerate(best_first):
         drawn = result.recall > 0  # precision is undefined before the first face is found
         axes.plot(result.recall[drawn], result.precision[drawn], linewidth=2.2, label=f'{method}-{result.ap:.3f}',
-                  color=_COLORS[index % len(_COLORS)], linestyle=_LINES[index // len(_COLORS) % len(_LINES)])
+                  color=COLORS[index % len(COLORS)], linestyle=LINE_STYLES[index // len(COLORS) % len(LINE_STYLES)])
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel='Recall', ylabel='Precision')
     axes.set_title(title, fontsize=11)
     axes.set_xticks(np.linspace(0, 1, 11))
@@ -39,7 +32,7 @@ def plot_precision_recall(curves: Mapping[str, WIDERFaceResult], path: Union[str
     axes.grid(color='0.88', linewidth=0.8)
     axes.set_axisbelow(True)
     axes.legend(loc='upper left', bbox_to_anchor=(1.01, 1), fontsize=9, frameon=False)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_slices(rows: Sequence[WIDERFaceRow], path: Union[str, Path]) -> None:
@@ -59,7 +52,7 @@ def plot_slices(rows: Sequence[WIDERFaceRow], path: Union[str, Path]) -> None:
         own = [row for row in rows if row.method == method]
         shift = (index - (len(methods) - 1) / 2) * thickness
         axes.barh(positions + shift, [100 * row.ap for row in own], height=thickness, xerr=_error_bars(own),
-                  color=_COLORS[index % len(_COLORS)], label=method,
+                  color=COLORS[index % len(COLORS)], label=method,
                   error_kw=dict(ecolor='0.15', elinewidth=1, capsize=2))
     axes.set_yticks(positions, [f'{name}  ({faces:,} faces)' for name, faces in slices], fontsize=8.5)
     axes.set(xlim=(0, 100), ylim=(positions[-1] + 0.7, positions[0] - 0.7))
@@ -69,7 +62,7 @@ def plot_slices(rows: Sequence[WIDERFaceRow], path: Union[str, Path]) -> None:
     axes.set_axisbelow(True)
     axes.spines[['top', 'right', 'left']].set_visible(False)
     figure.legend(loc='outside upper center', ncols=min(3, len(methods)), fontsize=9, frameon=False)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _bar_positions(names: List[str]) -> np.ndarray:
@@ -86,9 +79,3 @@ def _error_bars(rows: Sequence[WIDERFaceRow]) -> Union[None, Tuple[List[float], 
     # A percentile interval need not contain the value itself; matplotlib rejects negative lengths.
     return ([max(0.0, 100 * (ap - low)) for ap, low, _ in intervals],
             [max(0.0, 100 * (high - ap)) for ap, _, high in intervals])
-
-
-def _save(figure: Figure, path: Union[str, Path]) -> None:
-    FigureCanvasAgg(figure)
-    with atomic_files(path) as temporary:
-        figure.savefig(temporary, dpi=_DPI)
