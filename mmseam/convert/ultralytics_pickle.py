@@ -2,8 +2,8 @@
 from pathlib import PurePath
 from typing import Any
 
+from mmseam.utils.pickle_names import Name, UnsafePickleError, name_table
 from mmseam.utils.pickled_arrays import TensorUnpickler
-from mmseam.utils.restricted_unpickler import Name, UnsafePickleError, name_table
 
 STUB_MODULES = ('ultralytics.', 'torch.nn.modules.')
 

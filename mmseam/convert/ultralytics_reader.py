@@ -7,8 +7,8 @@ from typing import Any, Dict, Iterator, Tuple, Union
 import numpy as np
 import torch
 
+from mmseam.utils.pickle_names import RestrictedPickleError, UnsafePickleError
 from mmseam.utils.pickled_arrays import TensorRecord
-from mmseam.utils.restricted_unpickler import RestrictedPickleError, UnsafePickleError
 from mmseam.utils.torch_file import read_torch_file
 
 from .errors import CheckpointError, UnsafeCheckpointError

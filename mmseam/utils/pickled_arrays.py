@@ -4,7 +4,8 @@ from typing import Any, Callable, Dict, NamedTuple, Tuple
 
 import numpy as np
 
-from .restricted_unpickler import PLAIN_NAMES, Name, RestrictedPickleError, RestrictedUnpickler, name_table
+from .pickle_names import PLAIN_NAMES, Name, RestrictedPickleError, name_table
+from .restricted_unpickler import RestrictedUnpickler
 
 _MAX_DIMENSIONS = 32
 _NUMPY_DTYPES = {np.dtype(code).str[1:]: np.dtype(code) for code in '?bBhHiIlLqQefd'}

@@ -2,13 +2,16 @@
 
 A pickle is a program: it can call whatever its names resolve to, and change the attributes of any object on its stack.
 Here it is parsed by ``pickletools`` and interpreted without Python's own unpickler. A name becomes an inert
-:class:`Name` from the reader's table, never an imported object; only the functions of that table are called; and only
-containers and objects created by this pickle are modified. The memo is a dict, so a huge memo index costs nothing.
+:class:`~mmseam.utils.pickle_names.Name` from the reader's table, never an imported object; only the functions of that
+table are called; and only containers and objects created by this pickle are modified. The memo is a dict, so a huge
+memo index costs nothing.
 """
 import io
 import pickletools
 from collections import OrderedDict
 from typing import IO, Any, Callable, Dict, List, Mapping, Optional, Tuple
+
+from .pickle_names import PLAIN_NAMES, Name, RestrictedPickleError, UnsafePickleError, plain_key, plain_set
 
 MAX_OPCODES = 3_000_000  # about 150 bytes of memory each at worst; results of 20,000 images, 40 large checkpoints
 MAX_TREE = 50_000_000
@@ -19,74 +22,6 @@ _LITERALS = frozenset((
     'SHORT_BINSTRING', 'UNICODE', 'SHORT_BINUNICODE', 'BINUNICODE', 'BINUNICODE8', 'BINBYTES', 'SHORT_BINBYTES',
     'BINBYTES8', 'BYTEARRAY8'))
 _CONSTANTS = {'NONE': None, 'NEWTRUE': True, 'NEWFALSE': False, 'EMPTY_TUPLE': ()}
-
-
-class RestrictedPickleError(ValueError):
-    """A pickle that is damaged, too large, or contains unexpected objects."""
-
-
-class UnsafePickleError(RestrictedPickleError):
-    """A pickle that refers to code outside the table of its file format."""
-
-
-class Name:
-    """Inert replacement for a class or function that a pickle refers to.
-
-    Args:
-        source (str): Module and name.
-        call (Callable, optional): Function to call instead. Defaults to None: calls are refused.
-        build (Callable, optional): Sets the pickled state of an object returned by ``call``. Defaults to None: its
-            objects have no state.
-    """
-
-    __slots__ = ('source', 'call', 'build')
-
-    def __init__(self, source: str, call: Optional[Callable] = None, build: Optional[Callable] = None) -> None:
-        self.source, self.call, self.build = source, call, build
-
-    def __repr__(self) -> str:
-        return f'<{self.source}>'
-
-
-def name_table(entries: Mapping[str, tuple]) -> Dict[Tuple[str, str], Name]:
-    """Build a table of names.
-
-    Args:
-        entries (Mapping[str, tuple]): Arguments ``call`` and ``build`` of :class:`Name`, by ``module.name``.
-
-    Returns:
-        dict: :class:`Name` by module and name.
-    """
-    return {tuple(source.rsplit('.', 1)): Name(source, *arguments) for source, arguments in entries.items()}
-
-
-def _encode_latin1(text: str, encoding: str = 'latin1') -> bytes:
-    # Protocol 2 stores bytes as text; any other encoding would import a codec chosen by the pickle.
-    if encoding != 'latin1':
-        raise UnsafePickleError(f'it uses the codec {encoding!r}')
-    return text.encode('latin1')
-
-
-def _plain_set(kind: type, items: list = ()) -> Any:
-    if type(items) not in (list, tuple):
-        raise RestrictedPickleError(f'a {kind.__name__} that is not made from a list')
-    return kind(map(_plain_key, items))
-
-
-def _plain_key(key: Any) -> Any:
-    """Allow only keys that are fast to hash: nested tuples take 2^depth steps, and huge integers may all collide."""
-    if type(key) not in (str, int, float, bool, bytes, type(None), Name) or type(key) is int and abs(key) >= 1 << 60:
-        raise RestrictedPickleError(f'a dictionary key or set element of type {type(key).__name__}')
-    return key
-
-
-PLAIN_NAMES = name_table({
-    'collections.OrderedDict': (lambda: OrderedDict(), lambda *_: None),  # torch adds metadata as an attribute
-    '_codecs.encode': (_encode_latin1, ),
-    **{f'{module}.bytes': (lambda: b'', ) for module in ('builtins', '__builtin__')},  # empty arrays in protocol 2
-    **{f'{module}.{kind.__name__}': (lambda items=(), kind=kind: _plain_set(kind, items), )
-       for module in ('builtins', '__builtin__') for kind in (set, frozenset)},
-})
 
 
 class _BoundedReader:
@@ -220,13 +155,13 @@ class RestrictedUnpickler:
     def _set_items(self, items: List[Any]) -> None:
         if type(self._stack[-1]) not in (dict, OrderedDict):
             raise UnsafePickleError(f'it sets items of a {type(self._stack[-1]).__name__}')
-        self._stack[-1].update(zip(map(_plain_key, items[::2]), items[1::2]))
+        self._stack[-1].update(zip(map(plain_key, items[::2]), items[1::2]))
 
     def _add_items(self, _: Any) -> None:
         items = self._pop_mark()
         if type(self._stack[-1]) is not set:
             raise UnsafePickleError(f'it adds elements to a {type(self._stack[-1]).__name__}')
-        self._stack[-1].update(map(_plain_key, items))
+        self._stack[-1].update(map(plain_key, items))
 
     def _make_dict(self, _: Any) -> None:
         items = self._pop_mark()
@@ -293,7 +228,7 @@ _ACTIONS: Dict[str, Callable[[RestrictedUnpickler, Any], None]] = {
     'TUPLE2': lambda self, _: self._push(tuple(self._take(2))),
     'TUPLE3': lambda self, _: self._push(tuple(self._take(3))),
     'DICT': RestrictedUnpickler._make_dict,
-    'FROZENSET': lambda self, _: self._push(_plain_set(frozenset, self._pop_mark())),
+    'FROZENSET': lambda self, _: self._push(plain_set(frozenset, self._pop_mark())),
     'APPEND': lambda self, _: self._extend(self._take(1)),
     'APPENDS': lambda self, _: self._extend(self._pop_mark()),
     'SETITEM': lambda self, _: self._set_items(self._take(2)),

@@ -4,8 +4,9 @@ import struct
 import zipfile
 from typing import IO, Any, Dict, Type
 
+from .pickle_names import RestrictedPickleError
 from .pickled_arrays import Storage, TensorUnpickler
-from .restricted_unpickler import RestrictedPickleError, RestrictedUnpickler
+from .restricted_unpickler import RestrictedUnpickler
 
 _MAGIC_NUMBER = 0x1950a86a20f9469cfc6c
 _PROTOCOL_VERSION = 1001

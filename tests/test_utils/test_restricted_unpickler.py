@@ -15,7 +15,7 @@ import mmseam  # noqa: F401  (protects MMEngine's loaders)
 from mmseam.convert.errors import UnsafeCheckpointError
 from mmseam.convert.ultralytics_pickle import Stub, UltralyticsUnpickler
 from mmseam.convert.ultralytics_reader import read_ultralytics_checkpoint
-from mmseam.utils.restricted_unpickler import Name, UnsafePickleError
+from mmseam.utils.pickle_names import Name, UnsafePickleError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
