@@ -45,7 +45,7 @@ def find_resume_point(work_dir: str) -> ResumePoint:
         if failure is None:
             skipped = [text for text in [problem, *failures] if text]
             reason = f' because {"; ".join(skipped)}' if skipped else ''
-            return ResumePoint(str(path), f'--resume: going on from {path}{reason}')
+            return ResumePoint(str(path), f'--resume: continuing from {path}{reason}')
         failures.append(f'{path.name}: {failure}')
     if failures:
         raise ConfigError(f'--resume: no checkpoint in {work_dir} can be resumed from: {"; ".join(failures)}. Start in '

@@ -57,7 +57,7 @@ def atomic_write(path: Union[str, Path], mode: str = 'w', fsync: bool = False, k
 
 @contextmanager
 def atomic_files(path: Union[str, Path], fsync: bool = False, keep_interrupted: bool = False) -> Iterator[Path]:
-    """Write into a hidden folder beside ``path`` whose files move to it when the block ends without an error.
+    """Write into a hidden folder next to ``path`` whose files move to it when the block ends without an error.
 
     Symbolic links are followed; devices and pipes (``/dev/stdout``) are written directly.
 
@@ -166,7 +166,7 @@ def _temporary_folder(path: Path) -> tempfile.TemporaryDirectory:
 
 
 def _publish(folder: Path, path: Path, fsync: bool) -> None:
-    """Move the files of a folder beside ``path``, ``path`` itself last."""
+    """Move the files of a folder to the folder of ``path``, ``path`` itself last."""
     files = sorted(folder.iterdir(), key=lambda file: file.name == path.name)
     for file in files if fsync else ():
         _sync(file, os.O_RDWR)

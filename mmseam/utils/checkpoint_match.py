@@ -32,13 +32,13 @@ class CheckpointMatch(NamedTuple):
 
     @property
     def share(self) -> float:
-        """Share of the model's tensors that the checkpoint fills; 1 for a model without tensors."""
+        """float: Share of the model's tensors that the checkpoint fills; 1 for a model without tensors."""
         total = self.fitting + len(self.missing) + len(self.reshaped)
         return self.fitting / total if total else 1.
 
     @property
     def is_complete(self) -> bool:
-        """Whether all tensors match."""
+        """bool: Whether all tensors match."""
         return not (self.missing or self.unexpected or self.reshaped)
 
     def __str__(self) -> str:

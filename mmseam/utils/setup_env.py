@@ -28,7 +28,7 @@ def setup_onednn_cache() -> None:
     oneDNN, PyTorch's backend of convolutions on a CPU, compiles a kernel for each convolution and each size of its
     input, and keeps 1024 of them. A detector of 200 convolutions that gets images padded to their own shape, or is
     trained on several scales, needs more from its sixth size on, and then compiles many of them again for each image:
-    with YOLO11n-MultiSEAM on images of seven sizes, 91 ms an image were measured instead of 87 ms (medians of nine
+    with YOLO11n-MultiSEAM on images of seven sizes, 91 ms per image were measured instead of 87 ms (medians of nine
     passes). The variable is read at the first convolution of the process.
     """
     os.environ.setdefault('ONEDNN_PRIMITIVE_CACHE_CAPACITY', '8192')

@@ -120,7 +120,7 @@ def test_resuming_falls_back_to_the_newest_checkpoint_that_loads(tmp_path, damag
         folder = folder.rename(tmp_path / 'moved')
     resume(line_config(folder, 4, checkpoint=dict(max_keep_ckpts=2)))
     text = log_of(folder)
-    assert f'going on from {folder / f"epoch_{expected}.pth"}' in text
+    assert f'continuing from {folder / f"epoch_{expected}.pth"}' in text
     assert ('because' in text) is (damage != 'moved')
     assert f'resumed epoch: {expected}, iter: {expected * NUM_BATCHES}' in text
     assert load(folder / 'epoch_4.pth')['meta']['epoch'] == 4

@@ -42,7 +42,7 @@ class Manifest:
         (folder / MANIFEST_NAME).write_text(text + '\n')
 
     def is_complete(self, folder: Path) -> bool:
-        """Whether all files exist with the expected size."""
+        """Return whether all files exist with the expected size."""
         return all(path.is_file() and path.stat().st_size == size
                    for path, size in ((folder / name, size) for name, size in self.files.items()))
 

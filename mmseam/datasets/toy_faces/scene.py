@@ -150,7 +150,7 @@ class SceneBuilder:
             face.cover(patches)
 
     def _keeps_occlusion(self, patches: Sequence[Patch], owner: Optional[PlacedFace] = None) -> bool:
-        """Whether all faces but the owner keep their occlusion class and stay below ``MAX_COVERED``."""
+        """Return whether all faces but the owner keep their occlusion class and stay below ``MAX_COVERED``."""
         for face in self.faces:
             covered = face.covered(patches)
             changed = occlusion_class(covered) != occlusion_class(face.covered())

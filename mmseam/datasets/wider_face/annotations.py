@@ -8,7 +8,7 @@ An image is a block of lines: its file name below ``images/``, the number of fac
 
 An image without faces has the count 0, in the official files followed by one line of zeros.
 
-Source: Yang et al., *WIDER FACE: A Face Detection Benchmark*, CVPR 2016, and the ``readme.txt`` beside the files.
+Source: Yang et al., *WIDER FACE: A Face Detection Benchmark*, CVPR 2016, and the ``readme.txt`` next to the files.
 Needs NumPy only, no framework.
 """
 import os

@@ -18,7 +18,7 @@ class _Accumulation:
     - The number is compared with the batches since the last step, not with the iteration's remainder, so it may change
       at any iteration. Batches left over at the end of the training are dropped.
     - Distributed training synchronizes gradients in each iteration, not only before a step. All processes then hold
-      the same sum, which makes it part of a checkpoint: a resumed training goes on inside a window.
+      the same sum, which makes it part of a checkpoint: a resumed training continues the accumulation.
     """
 
     _pending = 0

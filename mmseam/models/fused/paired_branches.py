@@ -27,7 +27,7 @@ class PairedBranches(nn.Module):
 
     @staticmethod
     def is_supported(branches: Sequence[nn.Sequential]) -> bool:
-        """Whether two branches have these layers, an ungrouped convolution as stem, and equal widths."""
+        """Return whether two branches have these layers, an ungrouped convolution as stem, and equal widths."""
         if any(len(branch) != 3 or not can_join(branch) for branch in branches):
             return False
         stems, attentions, _ = zip(*branches)

@@ -22,7 +22,7 @@ class PointwiseConv(nn.Conv2d):
 
     @staticmethod
     def is_supported(module: nn.Module) -> bool:
-        """Whether a module is a 1×1 convolution with stride 1, no padding and one group."""
+        """Return whether a module is a 1×1 convolution with stride 1, no padding and one group."""
         return (type(module) is nn.Conv2d and module.kernel_size == module.stride == (1, 1)
                 and module.padding in (0, (0, 0), 'valid', 'same') and module.groups == 1)
 
@@ -48,7 +48,7 @@ def _rows(x: Tensor) -> Tensor:
 
 
 def _is_matrix(x: Tensor) -> bool:
-    """Whether a map is multiplied as a matrix: channels-last on a CPU, and no graph is traced or compiled."""
+    """Return whether a map is multiplied as a matrix: channels-last on a CPU, and no graph is traced or compiled."""
     # Before PyTorch 2.3 nobody can ask; the exports that exist there trace.
     compiler = getattr(torch, 'compiler', None)
     is_compiling = hasattr(compiler, 'is_compiling') and compiler.is_compiling()
