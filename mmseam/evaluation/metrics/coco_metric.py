@@ -17,7 +17,7 @@ _DEFAULT_ITEMS = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l')
 
 
 class _Column(NamedTuple):
-    """Values a metric averages: 'precision' or 'recall', IoU (None: all), area range, limit of detections."""
+    """Values that a metric averages: 'precision' or 'recall', IoU (None: all), area range, limit of detections."""
     kind: str
     iou: Optional[float]
     area: str

@@ -1,4 +1,4 @@
-"""Head modules, and the head that predicts by them."""
+"""Head modules and the dense head of YOLO11."""
 from .attention_head import AttentionHeadModule, MultiSEAMHeadModule, SEAMHeadModule
 from .yolo11_head import YOLO11Head, YOLO11HeadModule
 

@@ -1,4 +1,4 @@
-"""What mmyolo's YOLOv8Head knows inside of ``loss_by_feat`` and does not tell its losses."""
+"""Give losses access to the assignment, which mmyolo's YOLOv8Head does not pass to them."""
 from contextlib import ExitStack
 from typing import Any, Dict, List, Sequence, Tuple
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class AssignmentObserver:
-    """Hand the assignment of a batch to those losses of a head that need it.
+    """Pass the assignment of a batch to the losses of a head that need it.
 
     YOLOv8Head calls ``loss_cls(scores, targets)`` and ``loss_bbox(boxes, targets, weight=…)`` in one long method. While
     this context is entered, hooks record what the assigner gets and returns, weigh the classes by ``cls_weighting`` and
@@ -31,7 +31,7 @@ class AssignmentObserver:
 
     @staticmethod
     def is_needed(head: YOLOv8Head) -> bool:
-        """Whether a loss of the head needs more than YOLOv8Head gives it."""
+        """Return whether a loss of the head needs more than YOLOv8Head passes to it."""
         return (head.cls_weighting is not None or head.loss_repulsion is not None
                 or getattr(head.loss_bbox, 'needs_strides', False))
 
@@ -52,7 +52,7 @@ class AssignmentObserver:
 
     @torch.no_grad()
     def _record(self, assigner: nn.Module, inputs: tuple, assigned: Dict[str, Tensor]) -> None:
-        """Copy what is needed of the positive samples: YOLOv8Head goes on to change the boxes in place."""
+        """Copy the data of the positive samples, because YOLOv8Head changes the boxes in place afterwards."""
         pred_bboxes, _, priors, _, gt_bboxes, is_gt = inputs
         self.is_positive = assigned['fg_mask_pre_prior'].bool()
         targets = assigned['assigned_bboxes'][self.is_positive]
@@ -63,7 +63,7 @@ class AssignmentObserver:
         self.assigned_gt_inds = [_find(boxes, gts) for boxes, gts in zip(per_image, self.gt_bboxes)]
 
     def _pass_weight(self, loss: nn.Module, args: Tuple[Tensor, ...], kwargs: dict) -> Tuple[tuple, dict]:
-        """Add the weights of the positions as mmdet's losses take them; those without an object weigh 1."""
+        """Add the weights of all positions in the format of mmdet's losses; those without an object have weight 1."""
         weight = torch.ones_like(self.is_positive, dtype=self.ious.dtype)
         weight[self.is_positive] = self.head.cls_weighting(self.ious)
         return args, dict(kwargs, weight=weight[..., None].expand_as(args[0]))
@@ -88,7 +88,7 @@ class AssignmentObserver:
 
 
 def _find(boxes: Tensor, among: Tensor) -> Tensor:
-    """Index the equal of each box, (P, 4), among boxes (G, 4); of several equal ones the first."""
+    """Return for each box, (P, 4), the index of the first equal box in (G, 4)."""
     if not len(boxes):
         return boxes.new_zeros(0, dtype=torch.long)
     return (boxes[:, None] == among).all(2).int().argmax(1)

@@ -1,4 +1,4 @@
-"""The losses of YOLO11's head: mmyolo's, normalized over all processes, and what can be added by config."""
+"""The losses of YOLO11's head: mmyolo's, normalized over all processes, and those that a config can add."""
 from typing import Any, Dict, List, Sequence
 
 import torch
