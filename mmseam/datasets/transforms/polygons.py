@@ -92,7 +92,7 @@ class RandomAffineOutlines(YOLOv5RandomAffine):
         return super().transform(results)
 
     def segment2box(self, gt_masks: PolygonMasks, height: int, width: int) -> HorizontalBoxes:
-        """Boxes of the moved outlines inside the image, and moved boxes cut to it.
+        """Return the boxes of the moved outlines inside the image, and the moved boxes clipped to it.
 
         Args:
             gt_masks (PolygonMasks): Moved outlines of densely sampled points.
@@ -111,7 +111,7 @@ class RandomAffineOutlines(YOLOv5RandomAffine):
         return boxes
 
     def filter_gt_bboxes(self, origin_bboxes: HorizontalBoxes, wrapped_bboxes: HorizontalBoxes) -> Tensor:
-        """Which objects are left, by their boxes before and after.
+        """Return which objects to keep, by their boxes before and after.
 
         Args:
             origin_bboxes (HorizontalBoxes): Boxes before, at the new scale.
