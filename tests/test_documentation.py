@@ -11,7 +11,7 @@ from mmseam.export.verification import SCORE_TOLERANCE
 from mmseam.models import SEAM, MultiSEAM
 from mmseam.utils.config import find_config
 
-DOCUMENTS = sorted([ROOT / 'README.md', *(ROOT / 'docs').glob('*.md'), *(folder / 'README.md' for folder in FAMILIES)])
+DOCUMENTS = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').rglob('*.md'), *(folder / 'README.md' for folder in FAMILIES)])
 every_document = pytest.mark.parametrize('path', DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 every_family = pytest.mark.parametrize('folder', FAMILIES, ids=lambda path: path.name)
 
