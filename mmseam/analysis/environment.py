@@ -74,7 +74,7 @@ def _folder_problems() -> Iterator[str]:
 
 
 def _device() -> str:
-    import torch
+    import torch  # not at the top: the report must also work if it cannot be imported
     threads = f'CPU, {torch.get_num_threads()} threads'
     if not torch.cuda.is_available():
         build = f'for CUDA {torch.version.cuda}' if torch.version.cuda else 'for CPUs'
@@ -84,7 +84,7 @@ def _device() -> str:
 
 
 def _device_problems() -> Iterator[str]:
-    import torch
+    import torch  # see _device
     if torch.cuda.is_available() or not shutil.which('nvidia-smi'):
         return
     reason = (f'is built for CUDA {torch.version.cuda}, which the driver may not support' if torch.version.cuda else
@@ -97,7 +97,7 @@ def _nms() -> str:
     extension = importlib.import_module('mmcv._ext')
     if 'mmseam' not in str(extension.__file__):
         return f'compiled mmcv ({extension.__file__})'
-    from mmseam.compat.mmcv_ops.torchvision_ops import torchvision_ops
+    from mmseam.compat.mmcv_ops.torchvision_ops import torchvision_ops  # imports PyTorch, see _device
     return 'torchvision' if torchvision_ops('cpu') else 'NumPy, because torchvision is missing or does not load'
 
 
