@@ -22,6 +22,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options', nargs='+', metavar='KEY=VALUE',
         help='override settings of the config, for example test_dataloader.batch_size=8 or key="[a,b]"')
+    parser.add_argument('--verbose', action='store_true', help='print the complete log; the log file always has it')
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none', help='job launcher')
     # torch.distributed passes the one or the other, depending on its version
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
@@ -39,11 +40,10 @@ def main() -> None:
 
     import mmseam  # noqa: F401, I001  (before any host package)
     from mmengine.evaluator import DumpResults
-    from mmengine.runner import Runner
     from mmseam.compat.safe_checkpoints import CheckpointFileError
+    from mmseam.engine.runners import build_runner
     from mmseam.engine.testing import keep_partial_results, test
     from mmseam.inference.backends import ExportedModelError
-    from mmseam.registry import RUNNERS
     from mmseam.utils.checkpoint_match import CheckpointMismatchError
     from mmseam.utils.config import ConfigError
     from mmseam.utils.interruption import Interrupted, exit_interrupted
@@ -52,7 +52,7 @@ def main() -> None:
 
     try:
         cfg = load_test_config(args)
-        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        runner = build_runner(cfg, quiet=not args.verbose)
         if args.out:
             runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
         metrics = test(runner)

@@ -20,6 +20,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options', nargs='+', metavar='KEY=VALUE',
         help='override settings of the config, for example train_dataloader.batch_size=8 or key="[a,b]"')
+    parser.add_argument('--verbose', action='store_true', help='print the complete log; the log file always has it')
     parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none', help='job launcher')
     # torch.distributed passes the one or the other, depending on its version
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
@@ -32,6 +33,7 @@ def main() -> None:
     import mmseam  # noqa: F401, I001  (before any host package)
     from mmengine.dist import is_main_process
     from mmseam.analysis.check_config import check_config
+    from mmseam.analysis.check_files import check_files
     from mmseam.apis import training as training_options
     from mmseam.compat.safe_checkpoints import CheckpointFileError
     from mmseam.engine.hooks.check_invalid_loss_hook import InvalidLossError
@@ -51,8 +53,9 @@ def main() -> None:
         training_options.set_resume(cfg, args.resume)
         training_options.set_checks(cfg, args.allow_partial_checkpoint)
         check_config(cfg)
+        check_files(cfg, ('train', 'val'))
         set_launcher(cfg, args.launcher, args.local_rank)
-        train(cfg)
+        train(cfg, quiet=not args.verbose)
     except (CheckpointFileError, CheckpointMismatchError, ConfigError, InvalidLossError, LoaderError, OSError,
             WorkDirInUseError) as error:
         raise SystemExit(f'error: {error}') from None

@@ -5,16 +5,21 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import DefaultScope
 
 from mmseam.datasets.contents import class_names
+from mmseam.datasets.wrappers import dataset_configs
 from mmseam.utils.config import ConfigError
 from mmseam.utils.test_cfg import check_test_cfg
 
+from .config_arguments import check_arguments
 from .layer_widths import check_widths
 
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+# Smallest values; PyTorch and MMEngine would answer others after the log, or never
+_LEAST = {'train_cfg.max_epochs': 1, 'train_cfg.max_iters': 1, 'train_cfg.val_interval': 1,
+          **{f'{loader}.batch_size': 1 for loader in _LOADERS}, **{f'{loader}.num_workers': 0 for loader in _LOADERS}}
 
 
 def check_config(cfg: Config) -> None:
-    """Check the postprocessing settings, and that the class counts and channel widths of a detector's parts agree.
+    """Check types, arguments and postprocessing settings, and that the class counts and channel widths agree.
 
     Widths are checked for YOLO11 detectors only.
 
@@ -25,9 +30,24 @@ def check_config(cfg: Config) -> None:
         ConfigError: Two settings disagree; the message names both keys, their values and the fix.
     """
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmyolo')):
-        problems = [*_check_classes(cfg), *check_widths(cfg.get('model', {})), *_check_test_cfg(cfg.get('model', {}))]
+        _raise_first([*_check_numbers(cfg), *_check_test_cfg(cfg.get('model', {})), *check_arguments(cfg)])
+        problems = [*_check_classes(cfg), *check_widths(cfg.get('model', {}))]
     if problems:
         raise ConfigError('the config contradicts itself:' + ''.join(f'\n- {problem}' for problem in problems))
+
+
+def _raise_first(problems: List[str]) -> None:
+    if problems:
+        more = f' (and {len(problems) - 1} more of this kind)' if problems[1:] else ''
+        raise ConfigError(problems[0] + more)
+
+
+def _check_numbers(cfg: Config) -> Iterator[str]:
+    for key, least in _LEAST.items():
+        section, name = key.split('.')
+        value = (cfg.get(section) or {}).get(name, least)
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            yield f'{key} must be a whole number from {least}, not {value!r}'
 
 
 def _check_test_cfg(model: ConfigDict) -> Iterator[str]:
@@ -49,7 +69,7 @@ def _check_classes(cfg: Config) -> Iterator[str]:
         yield (f'{key} is {number}, but model.train_cfg.assigner.num_classes is {assigner}; set both to the number '
                'of classes')
     for loader in _LOADERS:
-        for name, dataset in _datasets(f'{loader}.dataset', (cfg.get(loader) or {}).get('dataset')):
+        for name, dataset in dataset_configs(f'{loader}.dataset', (cfg.get(loader) or {}).get('dataset')):
             yield from _check_dataset(name, dataset, key, number)
 
 
@@ -73,15 +93,3 @@ def _head_classes(model: ConfigDict) -> Optional[Tuple[str, int]]:
         if isinstance(part, dict) and isinstance(part.get('num_classes'), int):
             return f'model.{path}.num_classes', part['num_classes']
     return None
-
-
-def _datasets(name: str, dataset: Optional[ConfigDict]) -> List[Tuple[str, ConfigDict]]:
-    """List key and config of each dataset inside wrappers and concatenations."""
-    if not isinstance(dataset, dict):
-        return []
-    if 'dataset' in dataset:
-        return _datasets(f'{name}.dataset', dataset['dataset'])
-    if 'datasets' in dataset:
-        parts = enumerate(dataset['datasets'])
-        return [found for i, part in parts for found in _datasets(f'{name}.datasets.{i}', part)]
-    return [(name, dataset)]

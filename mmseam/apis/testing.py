@@ -5,6 +5,7 @@ from mmdet.engine.hooks.utils import trigger_visualization_hook
 from mmengine.config import Config, ConfigDict
 
 from mmseam.analysis.check_config import check_config
+from mmseam.analysis.check_files import check_files
 from mmseam.inference.backends import is_exported
 from mmseam.inference.exported_detector import set_exported_model
 from mmseam.utils.checkpoint_match import check_checkpoint_file
@@ -27,6 +28,7 @@ def load_test_config(args: argparse.Namespace) -> Config:
     """
     cfg = load_config(args.config, args.cfg_options, args.work_dir)
     check_config(cfg)
+    check_files(cfg, ('test', ))
     if is_exported(args.checkpoint):
         check_exported_options(args)
         set_exported_model(cfg, args.checkpoint, args.tta)

@@ -1,20 +1,16 @@
 """Quickstart: train a detector of occluded toy faces from scratch in minutes on a CPU."""
-import io
 import json
-import logging
 import shutil
-import sys
-from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Callable, Dict, Iterator, Union
+from typing import Dict, Union
 
 import cv2
 import numpy as np
 from mmengine.config import Config
-from mmengine.runner import Runner
 
 from mmseam.datasets.toy_faces import make_toy_faces
 from mmseam.engine import testing, training
+from mmseam.engine.runners import build_runner
 from mmseam.inference.media import write_image
 from mmseam.inference.prediction import predict
 from mmseam.utils.atomic_write import atomic_write
@@ -55,9 +51,8 @@ def quickstart(data_root: Union[str, Path], out_dir: Union[str, Path]) -> Dict[s
 
 
 def train(cfg: Config) -> None:
-    """Train with only a progress bar and warnings on the terminal; the log file contains everything."""
-    with _quiet_terminal() as show_warnings:
-        training.train(cfg.copy(), show_warnings)
+    """Train with a progress bar and a line per epoch on the terminal; the log file contains everything."""
+    training.train(cfg.copy(), quiet=True)
 
 
 def evaluate(cfg: Config, checkpoint: Path) -> Dict[str, float]:
@@ -65,25 +60,7 @@ def evaluate(cfg: Config, checkpoint: Path) -> Dict[str, float]:
     cfg = cfg.copy()
     cfg.load_from = str(checkpoint)
     cfg.experiment_name = f'{CONFIG}_test'
-    with _quiet_terminal() as show_warnings:
-        runner = Runner.from_cfg(cfg)
-        show_warnings(runner)
-        return {name: float(value) for name, value in testing.test(runner).items()}
-
-
-@contextmanager
-def _quiet_terminal() -> Iterator[Callable[[Runner], None]]:
-    """Suppress standard output; yield a function that shows the warnings of a runner nevertheless."""
-    terminal = sys.stdout
-
-    def show_warnings(runner: Runner) -> None:
-        for handler in runner.logger.handlers:
-            if type(handler) is logging.StreamHandler:
-                handler.setStream(terminal)
-                handler.setLevel(logging.WARNING)
-
-    with redirect_stdout(io.StringIO()):
-        yield show_warnings
+    return {name: float(value) for name, value in testing.test(build_runner(cfg, quiet=True)).items()}
 
 
 def draw(cfg: Config, checkpoint: Path, images: Path, out_dir: Path) -> None:

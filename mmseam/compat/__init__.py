@@ -30,9 +30,11 @@ def _prepare_mmengine(_: ModuleType) -> None:
     # Imported here because they import MMEngine and PyTorch
     from mmengine.config.utils import MODULE2PACKAGE
 
+    from .host_warnings import hide_host_warnings
     from .local_files import write_local_files_atomically
     from .safe_checkpoints import protect_checkpoint_loaders
     # MMEngine resolves `_base_ = 'mmseam::…'` only for packages in this table.
     MODULE2PACKAGE['mmseam'] = 'mmseam'
+    hide_host_warnings()
     protect_checkpoint_loaders()
     write_local_files_atomically()

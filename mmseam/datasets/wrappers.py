@@ -1,5 +1,5 @@
 """Access to datasets inside wrappers such as ``RepeatDataset``, ``ConcatDataset`` and ``MultiImageMixDataset``."""
-from typing import Any, Iterator, List
+from typing import Any, Iterator, List, Optional, Tuple
 
 from mmengine.dataset import Compose
 
@@ -32,6 +32,26 @@ def innermost_datasets(dataset: Any) -> Iterator[Any]:
         yield dataset
     for part in inner:
         yield from innermost_datasets(part)
+
+
+def dataset_configs(name: str, dataset: Optional[dict]) -> List[Tuple[str, dict]]:
+    """List the configs of the datasets inside wrappers and concatenations.
+
+    Args:
+        name (str): Dotted key of the dataset.
+        dataset (dict, optional): Its config.
+
+    Returns:
+        list[tuple[str, dict]]: Dotted key and config of each.
+    """
+    if not isinstance(dataset, dict):
+        return []
+    if 'dataset' in dataset:
+        return dataset_configs(f'{name}.dataset', dataset['dataset'])
+    if 'datasets' in dataset:
+        parts = enumerate(dataset['datasets'])
+        return [found for i, part in parts for found in dataset_configs(f'{name}.datasets.{i}', part)]
+    return [(name, dataset)]
 
 
 def replace_pipeline(dataset: Any, pipeline: List[dict]) -> int:

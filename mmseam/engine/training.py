@@ -1,30 +1,29 @@
 """Train a model from its config."""
 import os
 from contextlib import nullcontext
-from typing import Callable, Optional
 
 import torch
 from mmengine.config import Config
-from mmengine.logging import print_log
-from mmengine.runner import Runner
 
-from mmseam.registry import RUNNERS
 from mmseam.utils.loader_errors import loader_errors
 
+from .hooks.progress_bar_hook import ON_CONSOLE
 from .resuming import check_resumable, find_resume_point
+from .runners import build_runner
 from .work_dir_lock import lock_work_dir
 
 _RANK_VARIABLES = dict(pytorch='RANK', slurm='SLURM_PROCID', mpi='OMPI_COMM_WORLD_RANK')
 
 
-def train(cfg: Config, on_start: Optional[Callable[[Runner], None]] = None) -> torch.nn.Module:
+def train(cfg: Config, quiet: bool = False) -> torch.nn.Module:
     """Train a model; only one training can run in a work folder.
 
     Args:
         cfg (Config): The config. With ``resume='auto'``, or ``resume=True`` without ``load_from``, resume from the
             newest checkpoint of the work folder that loads, or start from scratch if there is none. Both keys are
             updated accordingly.
-        on_start (Callable, optional): Called with the runner before the training. Defaults to None.
+        quiet (bool): Show warnings, a line per epoch and a progress bar on the console instead of the log. Defaults to
+            False.
 
     Returns:
         nn.Module: The trained model.
@@ -40,11 +39,9 @@ def train(cfg: Config, on_start: Optional[Callable[[Runner], None]] = None) -> t
     """
     with lock_work_dir(cfg.work_dir) if _is_first_process(cfg.get('launcher', 'none')) else nullcontext():
         message = _resume(cfg)
-        runner = RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
+        runner = build_runner(cfg, quiet)
         if message:
-            print_log(message, logger=runner.logger)
-        if on_start is not None:
-            on_start(runner)
+            runner.logger.info(message, extra=ON_CONSOLE)
         with loader_errors():
             return runner.train()
 

@@ -41,10 +41,10 @@ def lock_work_dir(work_dir: str) -> Iterator[None]:
 
     Raises:
         WorkDirInUseError: Another training runs in it.
+        OSError: It cannot be written.
     """
     path = Path(work_dir, NAME)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, 'a+', encoding='utf-8') as file:
+    with _open(path) as file:
         _acquire(file, path)
         _write_owner(file)
         _remove_temporary(path.parent)
@@ -55,6 +55,15 @@ def lock_work_dir(work_dir: str) -> Iterator[None]:
         finally:
             stopped.set()
             file.truncate(0)  # Not deleted: another process may have it open
+
+
+def _open(path: Path) -> IO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return open(path, 'a+', encoding='utf-8')
+    except OSError as error:
+        raise OSError(f'the work folder {path.parent} cannot be written ({error.strerror}); choose another one with '
+                      '--work-dir') from error
 
 
 def _acquire(file: IO, path: Path) -> None:

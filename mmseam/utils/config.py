@@ -2,9 +2,10 @@
 import argparse
 import difflib
 import os
+import traceback
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Optional, Sequence, Union
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 import torch
 from mmengine.config import Config, ConfigDict, DictAction
@@ -13,7 +14,9 @@ from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from mmyolo.utils import is_metainfo_lower
 
+from .config_keys import KeyProblem, check_child, check_overrides
 from .config_settings import SettingError, load_with_settings
+from .own_modules import OwnModuleError, add_own_modules, check_own_modules, explain_missing_module
 from .resources import resource_folder
 
 
@@ -46,9 +49,8 @@ def find_config(name: Union[str, Path]) -> Path:
     if path.name == str(name) and stem in shipped:
         return shipped[stem]
     near = difflib.get_close_matches(stem, shipped, n=3, cutoff=0.4)
-    hint = ''.join(f'\n  {shipped[match]}' for match in near)
-    raise ConfigError(f'there is no config {str(name)!r}' + (f'; similar ones are{hint}' if near else
-                                                            f'; mmseam\'s own are in {configs_folder()}'))
+    hint = (f'similar ones are {", ".join(near)}' if near else f"mmseam's own are in {configs_folder()}")
+    raise ConfigError(f'there is no config {str(name)!r}; {hint}')
 
 
 def parse_overrides(pairs: Sequence[str]) -> dict:
@@ -93,18 +95,44 @@ def load_config(name: Union[str, Path], cfg_options: Optional[Sequence[str]] = N
         ConfigError: The config does not exist or is invalid, or an override does not fit it.
     """
     path = find_config(name)
-    options = parse_overrides(cfg_options) if cfg_options else {}
+    cfg, options = _read(path, parse_overrides(cfg_options) if cfg_options else {})
     try:
-        cfg, options = load_with_settings(path, options)
-    except (SyntaxError, FileNotFoundError, ConfigParsingError, SettingError) as error:
-        raise ConfigError(f'{path}: {error}') from error
-    try:
+        check_overrides(cfg._cfg_dict, options)
         cfg.merge_from_dict(options)
+    except KeyProblem as error:
+        raise ConfigError(f'--cfg-options: {error}') from None
     except (KeyError, TypeError, IndexError) as error:
         raise ConfigError(f'--cfg-options does not fit {path}: {error}') from error
     is_metainfo_lower(cfg)
     cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs', path.stem))
     return cfg
+
+
+def _read(path: Path, options: Dict[str, Any]) -> Tuple[Config, Dict[str, Any]]:
+    """Load a config with its settings and own modules, and check its keys; return the other options, too."""
+    folders = add_own_modules(path)
+    try:
+        cfg, options = load_with_settings(path, options)
+        check_own_modules(cfg, folders)
+        if configs_folder().resolve() not in path.resolve().parents:
+            check_child(path, cfg._cfg_dict)
+    except (SyntaxError, FileNotFoundError, ConfigParsingError, SettingError, OwnModuleError, KeyProblem) as error:
+        raise ConfigError(f'{path}: {error}') from error
+    except ImportError as error:
+        raise ConfigError(f'{path}: {explain_missing_module(error, folders)}') from error
+    except Exception as error:
+        # MMEngine runs the file, whose code can raise anything
+        raise ConfigError(f'{path}{_line_of(error, path)}: {type(error).__name__}: {error}') from error
+    return cfg, options
+
+
+def _line_of(error: Exception, path: Path) -> str:
+    """Return the line that raised an error, with its file if that is a base or a module of the config."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name == '<module>']
+    if not frames:
+        return ''
+    line = f', line {frames[-1].lineno}'
+    return line if Path(frames[-1].filename).resolve() == path.resolve() else f' ({frames[-1].filename}{line})'
 
 
 def set_launcher(cfg: Config, launcher: str, local_rank: int) -> None:

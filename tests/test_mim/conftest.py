@@ -23,7 +23,6 @@ def installed(request, checkout, environment):
     else:
         environment.run('python', '-m', 'pip', 'uninstall', '--quiet', '--yes', 'mmseam')
         environment.pip('--no-build-isolation', '--editable', checkout)
-    # MIM pulls in an older setuptools: last, as README.md says, and again what mmseam needs.
-    environment.run('python', '-m', 'pip', 'install', '--quiet', OPENMIM)
-    environment.pip('setuptools')
+    # As README.md says; alone, MIM would bring an older setuptools.
+    environment.run('python', '-m', 'pip', 'install', '--quiet', OPENMIM, 'setuptools>=77,<82')
     return environment

@@ -34,7 +34,7 @@ def retinanet(attention):
     cfg = host_config(mmdet, 'retinanet/retinanet_r18_fpn_1x_coco.py')
     cfg.model.bbox_head.update(num_classes=NUM_CLASSES, stacked_convs=1)
     # All five levels; the coarsest map has 1×2 pixels, less than any patch of MultiSEAM.
-    neck = dict(type='mmseam.models.AttentionNeck', in_channels=[256] * 5, attention_cfg=attention)
+    neck = dict(type='mmseam.AttentionNeck', in_channels=[256] * 5, attention_cfg=attention)
     cfg.model.neck = [cfg.model.neck, neck]
     cfg.model.test_cfg.score_thr = 0
     return cfg
@@ -45,7 +45,7 @@ def faster_rcnn(attention):
     model = cfg.model
     model.backbone.depth = 18
     model.neck.in_channels = [64, 128, 256, 512]
-    neck = dict(type='mmseam.models.AttentionNeck', in_channels=[256] * 5, attention_cfg=attention, levels=(0, 1, 2, 3))
+    neck = dict(type='mmseam.AttentionNeck', in_channels=[256] * 5, attention_cfg=attention, levels=(0, 1, 2, 3))
     model.neck = [model.neck, neck]
     model.roi_head.bbox_head.update(num_classes=NUM_CLASSES, fc_out_channels=64)
     model.train_cfg.rcnn.sampler.num = 64

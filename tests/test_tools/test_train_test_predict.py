@@ -62,7 +62,7 @@ def test_auto_scale_lr_does_not_lower_the_rate_of_small_batches(trained):
 
 def test_resume_goes_on_where_it_stopped(config, trained, tmp_path):
     shutil.copytree(trained, tmp_path / 'run')
-    text = run_tool('train.py', config, '--work-dir', tmp_path / 'run', '--resume', '--cfg-options',
+    text = run_tool('train.py', config, '--work-dir', tmp_path / 'run', '--resume', '--verbose', '--cfg-options',
                     'train_cfg.max_epochs=2', 'train_cfg.val_interval=9')
     assert 'resumed epoch: 1' in text
     assert 'Epoch(train) [1]' not in text
@@ -128,12 +128,17 @@ def coco_config(tmp_path_factory) -> Path:
 
 
 def test_boxes_without_polygons_are_trained_on(coco_config, tmp_path):
-    text = run_tool('train.py', coco_config, '--work-dir', tmp_path)
+    text = run_tool('train.py', coco_config, '--work-dir', tmp_path, '--cfg-options', 'train_cfg.max_epochs=2')
     for name in ('train', 'val'):
-        assert f' - {name}: {NUM_IMAGES} images, {2 * NUM_IMAGES} boxes of 1 class\n' in text
+        assert f'{name}: {NUM_IMAGES} images, {2 * NUM_IMAGES} boxes of 1 class\n' in text
+    # A line per epoch and validation on the terminal, everything in the log file
+    assert len(text.splitlines()) < 30 and 'Warning' not in text
+    assert re.search(r'^epoch 2/2: loss \d.*\n', text, re.M) and re.search(r'^epoch 2/2: coco/bbox_mAP ', text, re.M)
+    log = next(tmp_path.glob('*/*.log')).read_text()
+    assert all(part in log for part in ('System environment:', 'Config:', 'Epoch(train) [2][2/2]', 'epoch 2/2: loss'))
     lines = [json.loads(line) for line in next(tmp_path.glob('*/vis_data/scalars.json')).read_text().splitlines()]
     losses = [line['loss_bbox'] for line in lines if 'loss_bbox' in line]
-    assert len(losses) == 2 and min(losses) > 0
+    assert len(losses) == 4 and min(losses) > 0
 
 
 @pytest.mark.parametrize('options, message', [
@@ -156,7 +161,7 @@ def test_the_data_of_a_test_are_checked(coco_config, trained, tmp_path, options)
     if options:
         assert re.match(r"error: test set: .*val.json has no class 'dog'; it has 'face'", text.splitlines()[-1])
     else:
-        assert f' - test: {NUM_IMAGES} images, {2 * NUM_IMAGES} boxes of 1 class\n' in text
+        assert f'test: {NUM_IMAGES} images, {2 * NUM_IMAGES} boxes of 1 class\n' in text
 
 
 def write_part(source: Path, path: Path, share: float) -> Path:
@@ -169,7 +174,8 @@ def write_part(source: Path, path: Path, share: float) -> Path:
 
 def test_a_checkpoint_that_fits_in_part_starts_a_training_with_a_short_note(config, trained, tmp_path):
     part = write_part(trained / 'epoch_1.pth', tmp_path / 'part.pth', .4)
-    text = run_tool('train.py', config, '--work-dir', tmp_path / 'run', '--cfg-options', f'load_from={part}')
+    text = run_tool('train.py', config, '--work-dir', tmp_path / 'run', '--verbose', '--cfg-options',
+                    f'load_from={part}')
     lines = text.splitlines()
     place = next(i for i, line in enumerate(lines) if re.search(r'WARNING - checkpoint: \d+ of \d+ tensors', line))
     assert lines[place + 2].startswith('- 500 only in the checkpoint: foreign.0')
@@ -187,7 +193,7 @@ def test_a_foreign_checkpoint_is_refused_unless_it_is_meant(config, trained, tmp
     assert re.match(r'error: the checkpoint in load_from matches hardly any .*\n- \d+ of \d+ tensors', error)
     assert '--allow-partial-checkpoint' in error and len(error.splitlines()) == 5
     text = run_tool(*command, '--allow-partial-checkpoint', '--cfg-options', f'load_from={part}')
-    assert 'Epoch(train) [1][2/2]' in text
+    assert 'epoch 1/1: loss' in text
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from mmseam.utils.checkpoint_match import (
     require_share,
 )
 
+from .progress_bar_hook import ON_CONSOLE
+
 
 @HOOKS.register_module()
 class CheckpointMatchHook(Hook):
@@ -63,7 +65,7 @@ class CheckpointMatchHook(Hook):
         """Log the match once, after the other messages before training."""
         if self._match is not None:
             level = logging.INFO if self._match.is_complete else logging.WARNING
-            runner.logger.log(level, f'checkpoint: {self._match}')
+            runner.logger.log(level, f'checkpoint: {self._match}', extra=ON_CONSOLE)
             self._match = None
 
     before_val_epoch = before_test_epoch = before_train_epoch

@@ -15,6 +15,8 @@ from mmseam.registry import HOOKS
 from mmseam.utils.config import ConfigError
 from mmseam.utils.config_settings import find_ignored_settings
 
+from .progress_bar_hook import ON_CONSOLE
+
 
 @HOOKS.register_module()
 class DataCheckHook(Hook):
@@ -48,7 +50,7 @@ class DataCheckHook(Hook):
                 metrics = getattr(getattr(loop, 'evaluator', None), 'metrics', [])
                 contents = check_dataset(name, loop.dataloader.dataset, metrics)
                 if contents is not None and is_main_process():
-                    runner.logger.info(f'{name}: {contents}')
+                    runner.logger.info(f'{name}: {contents}', extra=ON_CONSOLE)
 
 
 def check_dataset(name: str, dataset: Any, metrics: Sequence = ()) -> DataContents:

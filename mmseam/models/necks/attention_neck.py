@@ -30,7 +30,7 @@ class AttentionNeck(BaseModule):
 
     Example:
         >>> neck = [dict(type='FPN', in_channels=[256, 512, 1024, 2048], out_channels=256, num_outs=5),
-        ...         dict(type='mmseam.models.AttentionNeck', in_channels=[256] * 5,
+        ...         dict(type='mmseam.AttentionNeck', in_channels=[256] * 5,
         ...              attention_cfg=dict(type='mmseam.SEAM'), levels=(0, 1))]
     """
 
