@@ -18,6 +18,7 @@ from scipy.io import savemat
 from target import FOUR_NUMBERS, NUMBERS, TEXT_LINES, Target, encoded, nearly, nearly_dict
 
 from mmseam.datasets import WIDERFaceFormatError, read_wider_face_annotations
+from mmseam.datasets.occlusion import SampleFormatError, load_samples
 from mmseam.datasets.wider_face.from_coco import convert_coco_to_wider_face
 from mmseam.evaluation.functional import (
     GroundTruthFormatError,
@@ -48,6 +49,19 @@ COCO_STRATEGY = encoded(nearly_dict(
     annotations=st.lists(nearly_dict(
         id=st.integers(), image_id=st.integers(7, 8), category_id=st.just(1), bbox=FOUR_NUMBERS,
         attributes=nearly_dict(**{name: st.integers(0, 2) for name in WIDER_FACE_ATTRIBUTES})), max_size=2)))
+
+
+def write_images(folder: Path) -> None:
+    (folder / 'e').mkdir(exist_ok=True)
+    for name in ('a.jpg', 'b.jpg'):
+        (folder / 'e' / name).touch()
+
+
+def read_samples(path: Path) -> None:
+    for sample in load_samples(path, path.parent, missing='skip'):
+        assert sample.boxes.shape == (len(sample.ignore), 4) and np.isfinite(sample.boxes).all()
+        assert path.parent in sample.path.parents
+
 
 # ======================== Results ========================
 RESULT_TEXT = b'a\n2\n1 2 3 4 0.5 \n-10.25 20 30 40.5 9e-1 \n'
@@ -158,6 +172,8 @@ TARGETS = [
     Target('coco annotations', [json.dumps(COCO).encode()],
            lambda path: convert_coco_to_wider_face(path, path.with_suffix('.txt')), [WIDERFaceFormatError], 'a.json',
            COCO_STRATEGY),
+    Target('boxes of a coco file', [json.dumps(COCO).encode()], read_samples, [SampleFormatError, FileNotFoundError],
+           'a.json', COCO_STRATEGY, write_images),
     Target('coco image names', [json.dumps(COCO).encode()], read_image_names, [ResultsFormatError], 'a.json',
            COCO_STRATEGY),
     Target('result text', [RESULT_TEXT], read_result_text, [ResultsFormatError], 'results/e/a.txt', TEXT_LINES),

@@ -63,6 +63,13 @@ def test_malformed_file_is_named_with_its_entry(change, message, tmp_path):
         load_samples(path, tmp_path / 'images')
 
 
+def test_category_without_a_name(tmp_path):
+    path = write_coco(tmp_path, {'a.jpg': [coco_box((1, 2, 3, 4))]})
+    path.write_text(json.dumps({**json.loads(path.read_text()), 'categories': [7, dict(id=1), dict(id=1, name=[])]}))
+    with pytest.raises(ValueError, match='no category is called face; there are '):
+        load_samples(path, tmp_path / 'images', ['face'])
+
+
 @pytest.mark.parametrize('text', ['', '[1, 2', '[' * 100_000], ids=['empty', 'cut', 'deep'])
 def test_file_that_is_no_json(text, tmp_path):
     path = tmp_path / 'a.json'

@@ -142,7 +142,8 @@ def _read_names(images: List[Any]) -> Dict[Any, str]:
 
 
 def _category_ids(categories: List[Any], classes: Sequence[str]) -> List[Any]:
-    known = {item.get('name'): item.get('id') for item in categories if isinstance(item, dict)}
+    known = {item.get('name'): item.get('id') for item in categories
+             if isinstance(item, dict) and isinstance(item.get('name'), str)}
     unknown = [name for name in classes if name not in known]
     if unknown:
         raise ValueError(f'no category is called {", ".join(unknown)}; there are {", ".join(map(str, known))}')
