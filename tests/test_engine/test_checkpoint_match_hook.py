@@ -22,7 +22,7 @@ class Augmented(BaseTTAModel):
 
 
 def runner_of(model, log):
-    return SimpleNamespace(model=model, logger=SimpleNamespace(log=lambda level, text: log.append((level, text))))
+    return SimpleNamespace(model=model, logger=SimpleNamespace(log=lambda level, text, **_: log.append((level, text))))
 
 
 @pytest.mark.parametrize('wrap', [lambda model: model, Augmented])

@@ -114,7 +114,7 @@ def test_the_loops_that_run_are_checked(pets):
 
     lines = []
     runner = SimpleNamespace(_train_loop=loop(), _val_loop=None, _test_loop=dict(type='TestLoop'),
-                             logger=SimpleNamespace(info=lines.append), cfg=Config())
+                             logger=SimpleNamespace(info=lambda text, **_: lines.append(text)), cfg=Config())
     Loop.__abstractmethods__ = frozenset()
     DataCheckHook().before_run(runner)
     assert lines == ['train: 3 images, 3 boxes of 2 of 3 classes']
