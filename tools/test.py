@@ -8,6 +8,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'checkpoint', help='checkpoint file, or exported file: .onnx, .torchscript, .pt2 or .xml (OpenVINO)')
     parser.add_argument('--work-dir', help='folder for logs and metrics (default: work_dirs/CONFIG)')
+    parser.add_argument(
+        '--data', metavar='data.yaml', help="test on the 'val' images of this Ultralytics data file")
+    parser.add_argument('--imgsz', type=int, metavar='N', help='image size: img_scale = (N, N)')
     parser.add_argument('--out', metavar='FILE.pkl', help='write the detections for the analysis tools')
     parser.add_argument('--json-prefix', help='write the detections as COCO JSON instead of evaluating them')
     parser.add_argument('--deploy', action='store_true', help='test the deploy (fused) form of the model')
@@ -41,6 +44,7 @@ def main() -> None:
     import mmseam  # noqa: F401, I001  (before any host package)
     from mmengine.evaluator import DumpResults
     from mmseam.compat.safe_checkpoints import CheckpointFileError
+    from mmseam.datasets.yolo_txt import YOLODataError
     from mmseam.engine.runners import build_runner
     from mmseam.engine.testing import keep_partial_results, test
     from mmseam.inference.backends import ExportedModelError
@@ -57,7 +61,7 @@ def main() -> None:
             runner.test_evaluator.metrics.append(DumpResults(out_file_path=args.out))
         metrics = test(runner)
     except (CheckpointFileError, CheckpointMismatchError, ConfigError, ExportedModelError, LoaderError,
-            OSError) as error:
+            OSError, YOLODataError) as error:
         raise SystemExit(f'error: {error}') from None
     except Interrupted as interrupt:
         exit_interrupted(interrupt, keep_partial_results(runner))

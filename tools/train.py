@@ -7,6 +7,13 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help="config file, or name of one of mmseam's configs")
     parser.add_argument('--work-dir', help='folder for logs and checkpoints (default: work_dirs/CONFIG)')
+    parser.add_argument(
+        '--data', metavar='data.yaml', help='train on the dataset of this Ultralytics data file, with YOLO label files')
+    parser.add_argument('--imgsz', type=int, metavar='N', help='size of training and test images: img_scale = (N, N)')
+    parser.add_argument('--epochs', type=int, metavar='N', help='number of epochs: max_epochs = N')
+    parser.add_argument(
+        '--batch', type=int, metavar='N', help='images per GPU and iteration: train_dataloader = dict(batch_size=N)')
+    parser.add_argument('--weights', metavar='CKPT', help="checkpoint to start from: load_from = 'CKPT'")
     parser.add_argument('--amp', action='store_true', help='train in mixed precision (CUDA only)')
     parser.add_argument(
         '--auto-scale-lr', action='store_true',
@@ -35,7 +42,9 @@ def main() -> None:
     from mmseam.analysis.check_config import check_config
     from mmseam.analysis.check_files import check_files
     from mmseam.apis import training as training_options
+    from mmseam.apis.shorthands import expand_shorthands
     from mmseam.compat.safe_checkpoints import CheckpointFileError
+    from mmseam.datasets.yolo_txt import YOLODataError
     from mmseam.engine.hooks.check_invalid_loss_hook import InvalidLossError
     from mmseam.engine.training import train
     from mmseam.engine.work_dir_lock import WorkDirInUseError
@@ -45,7 +54,7 @@ def main() -> None:
     from mmseam.utils.loader_errors import LoaderError
 
     try:
-        cfg = load_config(args.config, args.cfg_options, args.work_dir)
+        cfg = load_config(args.config, args.cfg_options, args.work_dir, expand_shorthands(args))
         if args.amp:
             training_options.enable_amp(cfg)
         if args.auto_scale_lr:
@@ -57,7 +66,7 @@ def main() -> None:
         set_launcher(cfg, args.launcher, args.local_rank)
         train(cfg, quiet=not args.verbose)
     except (CheckpointFileError, CheckpointMismatchError, ConfigError, InvalidLossError, LoaderError, OSError,
-            WorkDirInUseError) as error:
+            WorkDirInUseError, YOLODataError) as error:
         raise SystemExit(f'error: {error}') from None
     except KeyboardInterrupt as interrupt:
         if is_main_process():

@@ -11,6 +11,8 @@ from mmseam.inference.exported_detector import set_exported_model
 from mmseam.utils.checkpoint_match import check_checkpoint_file
 from mmseam.utils.config import ConfigError, innermost_dataset, load_config, set_hook, set_launcher
 
+from .shorthands import expand_shorthands
+
 
 def load_test_config(args: argparse.Namespace) -> Config:
     """Load and check the config of a test.
@@ -25,8 +27,9 @@ def load_test_config(args: argparse.Namespace) -> Config:
         ConfigError: The config, an option or the exported file is invalid.
         CheckpointMismatchError: The checkpoint is in Ultralytics' format.
         FileNotFoundError: The checkpoint does not exist.
+        YOLODataError: The data file or a label file is malformed.
     """
-    cfg = load_config(args.config, args.cfg_options, args.work_dir)
+    cfg = load_config(args.config, args.cfg_options, args.work_dir, expand_shorthands(args))
     check_config(cfg)
     check_files(cfg, ('test', ))
     if is_exported(args.checkpoint):

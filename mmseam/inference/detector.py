@@ -3,7 +3,7 @@ from contextlib import closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Callable, Generator, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Generator, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 import cv2
 import yaml
@@ -18,6 +18,7 @@ from .preprocessing import ImageBatch
 from .results import DetectionResult
 from .sources import ImageSource, open_source
 from .stopwatch import StopWatch
+from .stored_config import load_stored_config
 
 MAX_WORKERS = 4  # each keeps the feature maps of its images in memory
 MIN_BATCHES = 8  # with fewer, loading a second session of an exported model does not pay off
@@ -42,6 +43,11 @@ class Detector:
         self.backend = backend
 
     @property
+    def names(self) -> Dict[int, str]:
+        """dict[int, str]: Class names by label."""
+        return dict(enumerate(self.classes))
+
+    @property
     def classes(self) -> Tuple[str, ...]:
         """tuple[str, ...]: Class names by label."""
         return self.backend.classes
@@ -50,8 +56,9 @@ class Detector:
                  workers: Optional[int] = None) -> List[DetectionResult]:
         """Detect objects in all images of a source.
 
-        Unreadable images are skipped with a warning. Results do not keep the pixels of image files, which are read
-        again when needed, or of video frames; use :meth:`stream` to draw video frames.
+        An unreadable image is reported by a warning, and its result is empty and has ``error``. Results do not keep the
+        pixels of image files, which are read again when needed, or of video frames; use :meth:`stream` to draw video
+        frames.
 
         Args:
             source (str | Path | int | np.ndarray | PIL.Image.Image | list): Image file, folder, glob pattern,
@@ -65,7 +72,7 @@ class Detector:
                 batches; else one.
 
         Returns:
-            List[DetectionResult]: One result per image, in order.
+            List[DetectionResult]: One result per image, in order, also for unreadable images.
 
         Raises:
             FileNotFoundError: The file or folder does not exist, or there are no images in it.
@@ -75,12 +82,17 @@ class Detector:
         opened = open_source(source)
         if isinstance(opened, VideoReader) and opened.is_webcam:
             raise ValueError('a webcam never ends; iterate over .stream() instead')
-        return [result.without_pixels() if result.path else result
-                for result in self.stream(opened, score_thr, batch_size, workers)]
+        results = [result.without_pixels() if result.path else result
+                   for result in self.stream(opened, score_thr, batch_size, workers)]
+        for index, (name, path, error) in sorted(getattr(opened, 'failed', {}).items()):
+            results.insert(index, DetectionResult.failed(name, path, error, self.classes))
+        return results
 
     def stream(self, source: Any, score_thr: float = 0.3, batch_size: int = 1,
                workers: Optional[int] = None) -> Generator[DetectionResult, None, None]:
         """Detect objects in one image after the other, for videos, webcams and large folders.
+
+        Unreadable images are left out with a warning.
 
         Args:
             source (Any): As for a call, a webcam index (``0`` or ``'0'``), or the result of ``open_source``.
@@ -166,9 +178,9 @@ def load_detector(model: Union[str, Path],
     """Load a detector.
 
     Args:
-        model (str or Path): Config file, name of a config of mmseam, or exported file (``.onnx``,
-            ``.torchscript``, ``.pt2``, ``.xml``). Configs, ``.torchscript`` and ``.pt2`` files are programs, the
-            others are data (docs/security.md).
+        model (str or Path): Config file, name of a config of mmseam, checkpoint of a training (``.pth``, which stores
+            its config), or exported file (``.onnx``, ``.torchscript``, ``.pt2``, ``.xml``). Configs, ``.torchscript``
+            and ``.pt2`` files are programs, the others are data (docs/security.md).
         checkpoint (str or Path, optional): File or URL of the weights of a config. Defaults to None: the weights
             in the metafile next to the config; exported files include theirs.
         device (str, optional): ``'cpu'``, ``'cuda:0'``, …. Defaults to None: the best available device, or
@@ -191,6 +203,8 @@ def load_detector(model: Union[str, Path],
         if checkpoint is not None:
             raise ConfigError(f'{model} includes its weights; leave out the checkpoint {checkpoint}')
         return Detector(load_backend(model, device, rect=rect))
+    if checkpoint is None and Path(model).suffix == '.pth':
+        return Detector(PyTorchBackend(load_stored_config(model), model, device, rect))
     checkpoint = checkpoint or _published_weights(find_config(model))
     check_checkpoint_file(checkpoint)
     return Detector(PyTorchBackend(load_config(model), checkpoint, device, rect))

@@ -68,7 +68,8 @@ def predict(source: Union[str, Path, int],
     Args:
         source (str, Path or int): Image, folder (searched recursively), glob pattern, video, or webcam index. Press
             Ctrl-C to stop a webcam.
-        model (str or Path): Config file, name of a config of mmseam, or exported file.
+        model (str or Path): Config file, name of a config of mmseam, checkpoint that stores its config, or exported
+            file.
         checkpoint (str or Path, optional): Checkpoint of the config. Defaults to None, see
             :func:`~mmseam.inference.detector.load_detector`.
         out_dir (str or Path, optional): Folder for the drawn images, which keep the names of their sources, or for the
@@ -126,7 +127,7 @@ def _run(results: Iterator[DetectionResult], source: Union[ImageSource, VideoRea
                     sink(result)
                 for stage, milliseconds in dict(result.speed, write=1000 * (time.perf_counter() - start)).items():
                     times[stage] += milliseconds
-                counts.update(result.names)
+                counts.update(result.class_names)
                 num_images += 1
                 stop.check(f'{num_images} images or frames are done')
     except Interrupted:

@@ -6,9 +6,8 @@ from typing import Callable, Iterator, Union
 
 from mmseam.utils.atomic_write import atomic_write, write_errors
 
-from .results import DetectionResult
+from .results import COLUMNS, DetectionResult
 
-_COLUMNS = ('image', 'frame', 'name', 'label', 'score', 'x1', 'y1', 'x2', 'y2')
 Add = Callable[[DetectionResult], None]
 
 
@@ -54,7 +53,7 @@ def csv_file(path: Union[str, Path]) -> Iterator[Add]:
     """
     with atomic_write(path, newline='', keep_interrupted=True) as file:
         writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
+        writer.writerow(COLUMNS)
 
         def add(result: DetectionResult) -> None:
             rows = [[result.name, result.frame, found['name'], found['label'], found['score'], *found['box']]

@@ -3,7 +3,7 @@ import glob
 import os
 import warnings
 from pathlib import Path
-from typing import Any, Callable, Iterable, Iterator, List, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
@@ -27,6 +27,7 @@ class ImageSource:
         root (Path, optional): Folder of the files; None if there are none.
         total (int): Number of images, including unreadable ones.
         bad (List[str]): One message per image that cannot be used, with its name; complete after the iteration.
+        failed (Dict[int, Tuple[str, Optional[Path], str]]): Name, path and message of these images by their position.
     """
 
     def __init__(self, items: Sequence[Union[Path, np.ndarray, Image.Image]], root: Optional[Path] = None,
@@ -35,6 +36,8 @@ class ImageSource:
         self._items = items
         self.root = root or _common_folder(self.paths)
         self.bad: List[str] = []
+        self.failed: Dict[int, Tuple[str, Optional[Path], str]] = {}
+        self._current: Tuple[int, str, Optional[Path]] = (0, '', None)
         self._report = report
 
     def __iter__(self) -> Iterator[SourceImage]:
@@ -42,6 +45,7 @@ class ImageSource:
         for index, item in enumerate(self._items):
             path = item if isinstance(item, Path) else None
             name = str(path or f'image {index}')
+            self._current = (index, name, path)
             try:
                 image = read_image(item) if isinstance(item, Path) else _to_bgr_or_bad(item, name)
             except OSError as error:
@@ -62,8 +66,10 @@ class ImageSource:
         return Path(os.path.relpath(os.path.abspath(path), os.path.abspath(self.root)))
 
     def leave_out(self, reason: str) -> None:
-        """Record and report an image that cannot be used; the reason includes its name."""
+        """Record and report that the current image cannot be used; the reason includes its name."""
+        index, name, path = self._current
         self.bad.append(reason)
+        self.failed[index] = (name, path, reason)
         self._report(f'left out: {reason}')
 
 

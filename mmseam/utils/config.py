@@ -5,7 +5,7 @@ import os
 import traceback
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Dict, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
 from mmengine.config import Config, ConfigDict, DictAction
@@ -77,7 +77,7 @@ def parse_overrides(pairs: Sequence[str]) -> dict:
 
 
 def load_config(name: Union[str, Path], cfg_options: Optional[Sequence[str]] = None,
-                work_dir: Optional[str] = None) -> Config:
+                work_dir: Optional[str] = None, settings: Optional[Mapping[str, Any]] = None) -> Config:
     """Load a config and apply the command-line overrides.
 
     Settings, the numbers and texts at the top of a shipped base, can be changed in a child config or by an override:
@@ -87,6 +87,7 @@ def load_config(name: Union[str, Path], cfg_options: Optional[Sequence[str]] = N
         name (str or Path): See :func:`find_config`.
         cfg_options (Sequence[str], optional): Items ``key=value``. Defaults to None.
         work_dir (str, optional): Work folder. Defaults to None: that of the config, or ``work_dirs/CONFIG_NAME``.
+        settings (Mapping[str, Any], optional): Further overrides by dotted key; ``cfg_options`` win. Defaults to None.
 
     Returns:
         Config: The config, with ``work_dir``.
@@ -95,7 +96,8 @@ def load_config(name: Union[str, Path], cfg_options: Optional[Sequence[str]] = N
         ConfigError: The config does not exist or is invalid, or an override does not fit it.
     """
     path = find_config(name)
-    cfg, options = _read(path, parse_overrides(cfg_options) if cfg_options else {})
+    options = {**(settings or {}), **(parse_overrides(cfg_options) if cfg_options else {})}
+    cfg, options = _read(path, options)
     try:
         check_overrides(cfg._cfg_dict, options)
         cfg.merge_from_dict(options)

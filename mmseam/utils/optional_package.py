@@ -3,11 +3,12 @@ import importlib
 from types import ModuleType
 
 
-def require_package(name: str) -> ModuleType:
-    """Import a package of the extra ``deploy``.
+def require_package(name: str, command: str = 'pip install "mmseam[deploy]"') -> ModuleType:
+    """Import an optional package.
 
     Args:
         name (str): Name of the module.
+        command (str): Command that installs it. Defaults to that of the extra ``deploy``.
 
     Returns:
         ModuleType: The module.
@@ -20,5 +21,5 @@ def require_package(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != name.split('.')[0]:
             raise
-        raise ModuleNotFoundError(f'{error.name} is not installed; it comes with: pip install "mmseam[deploy]"',
+        raise ModuleNotFoundError(f'{error.name} is not installed; it comes with: {command}',
                                   name=error.name) from None

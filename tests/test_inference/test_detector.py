@@ -152,14 +152,19 @@ def test_all_forms_of_an_image_give_the_same(files, detector):
     assert [result.name for result in together[2:]] == ['image 2', 'image 3']
 
 
-def test_broken_images_are_left_out(files, detector, tmp_path):
+def test_broken_images_keep_their_place(files, detector, tmp_path):
     broken = tmp_path / 'broken.jpg'
     broken.write_bytes((files / 'a.jpg').read_bytes()[:700])
     with pytest.warns(UserWarning, match=f'left out: {broken}: the JPEG file is truncated'):
-        results = detector([files / 'a.jpg', broken, files / 'b.jpg'], batch_size=2)
-    assert [result.path.name for result in results] == ['a.jpg', 'b.jpg']
+        results = detector([broken, files / 'a.jpg', broken, files / 'b.jpg'], batch_size=2)
+    assert [result.path.name for result in results] == ['broken.jpg', 'a.jpg', 'broken.jpg', 'b.jpg']
+    assert [result.error is None for result in results] == [False, True, False, True]
     with pytest.warns(UserWarning, match='left out'):
-        assert detector(broken) == []
+        alone, = detector(broken)
+    assert len(alone) == 0 and alone.names == {0: 'face'} and alone.crop() == []
+    assert 'the JPEG file is truncated' in alone.error and repr(alone) == f'DetectionResult({alone.error})'
+    with pytest.warns(UserWarning, match='left out'):
+        assert [result.path for result in detector.stream([broken, files / 'a.jpg'])] == [files / 'a.jpg']
 
 
 def test_videos(files, detector, tmp_path):
@@ -290,7 +295,7 @@ def test_an_exported_file(tmp_path):
     result, = detector(colors(204, 153, 102, size=(128, 128)))
     np.testing.assert_allclose(result.scores, [.8, .4], atol=ROUNDING)
     np.testing.assert_allclose(result.boxes, 2 * exported_models.BOXES[[0, 2]], atol=1e-4)
-    assert result.names == ['face', 'face']
+    assert result.class_names == ['face', 'face']
     assert detector(colors(204, 153, 102), score_thr=.5)[0].scores == approx([.8])
     assert detector(colors(0, 0, 0))[0].boxes.shape == (0, 4)
 

@@ -1,5 +1,7 @@
 """What a result says of itself, in words, numbers and pictures."""
 import json
+import sys
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -35,7 +37,7 @@ def test_words():
 ], ids=str)
 def test_choice(which, names):
     chosen = result()[which]
-    assert chosen.names == names
+    assert chosen.class_names == names
     assert len(chosen) == len(names) == len(chosen.boxes) == len(chosen.labels)
     assert chosen.name == 'pets.jpg'
 
@@ -44,11 +46,11 @@ def test_choice(which, names):
 def test_a_detection_that_is_not_there_is_an_error(which):
     with pytest.raises(IndexError, match='no detection -?[34]: pets.jpg has 3'):
         result()[which]
-    assert [one.names for one in result()] == [['dog'], ['cat'], ['dog']]  # and so an iteration ends
+    assert [one.class_names for one in result()] == [['dog'], ['cat'], ['dog']]  # and so an iteration ends
 
 
 def test_filter_takes_the_threshold_in():
-    assert result().filter(np.float32(.6)).names == ['dog', 'cat']
+    assert result().filter(np.float32(.6)).class_names == ['dog', 'cat']
     assert len(result().filter(1)) == 0
 
 
@@ -124,3 +126,56 @@ def test_pixels_are_read_again_from_the_file(tmp_path):
     frame = result(path=tmp_path / 'clip.mp4', frame=3).without_pixels()
     with pytest.raises(ValueError, match=r'were not kept; draw while iterating over \.stream\(\)'):
         frame.plot()
+
+
+def test_names_by_label():
+    assert result().names == {0: 'cat', 1: 'dog'}
+    assert [result().names[label] for label in result().labels] == result().class_names == ['dog', 'cat', 'dog']
+
+
+def test_crops_are_the_pixels_of_the_boxes():
+    image = np.random.default_rng(0).integers(0, 256, (100, 120, 3), dtype=np.uint8)
+    boxes = np.float32([[10.2, 12.7, 40.25, 44], [-3, -5, 4.5, 2.5], [119.5, 99.9, 119.6, 100]])
+    crops = result(boxes=boxes, pixels=image).crop()
+    for crop, (x1, y1, x2, y2) in zip(crops, [(10, 12, 41, 44), (0, 0, 5, 3), (119, 99, 120, 100)]):
+        np.testing.assert_array_equal(crop, image[y1:y2, x1:x2])
+    crops[0][:] = 0
+    assert image[20, 20].any()
+    assert empty().crop() == []
+
+
+def test_label_file_is_that_of_yolo(tmp_path):
+    path = result().save_txt(tmp_path / 'new' / 'pets.txt')
+    rows = np.loadtxt(path)
+    np.testing.assert_array_equal(rows[:, 0], [1, 0, 1])
+    centers, sizes = rows[:, 1:3] * [120, 100], rows[:, 3:] * [120, 100]
+    np.testing.assert_allclose(np.concatenate([centers - sizes / 2, centers + sizes / 2], 1), BOXES, atol=1e-3)
+    assert result()[0].save_txt(path, save_conf=True).read_text() == '1 0.209375 0.280000 0.252083 0.320000 0.900000\n'
+    assert empty().save_txt(path).read_text() == ''
+
+
+def test_table():
+    pandas = pytest.importorskip('pandas')
+    table = result().to_df()
+    assert isinstance(table, pandas.DataFrame) and list(table.name) == ['dog', 'cat', 'dog']
+    np.testing.assert_array_equal(table[['x1', 'y1', 'x2', 'y2']], BOXES)
+    assert len(empty().to_df()) == 0 and list(empty().to_df().columns) == list(table.columns)
+
+
+def test_supervision(monkeypatch):
+    """Its constructor gets the arguments that it documents; the package itself is optional."""
+    class Detections:
+        def __init__(self, xyxy, confidence, class_id, data):
+            assert xyxy.shape == (len(class_id), 4) and len(data['class_name']) == len(confidence) == len(class_id)
+            self.data = data
+
+    monkeypatch.setitem(sys.modules, 'supervision', SimpleNamespace(Detections=Detections))
+    assert result().to_supervision().data['class_name'].tolist() == ['dog', 'cat', 'dog']
+    assert len(empty().to_supervision().data['class_name']) == 0
+
+
+@pytest.mark.parametrize('method, package', [('to_df', 'pandas'), ('to_supervision', 'supervision')])
+def test_missing_packages_are_named(monkeypatch, method, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ModuleNotFoundError, match=f'{package} is not installed; it comes with: pip install {package}'):
+        getattr(result(), method)()

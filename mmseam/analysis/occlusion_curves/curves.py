@@ -136,7 +136,7 @@ def _shared(condition: Condition) -> Condition:
 
 def _match(result: DetectionResult, sample: BoxSample, covered: CoveredImage, classes: Optional[Sequence[str]],
            kind: str) -> ImageMatches:
-    kept = np.ones(len(result), bool) if classes is None else np.isin(result.names, classes)
+    kept = np.ones(len(result), bool) if classes is None else np.isin(result.class_names, classes)
     if kind == 'face':
         kept &= ~_shows_pasted_face(result.boxes, sample.boxes, covered)
     return match_image(result.boxes[kept], result.scores[kept], sample.boxes, sample.ignore)
