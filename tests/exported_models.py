@@ -46,6 +46,30 @@ def write_onnx(path: Path, texts: dict = None, **changes) -> Path:
     return _save_onnx(save, helper, graph, path, metadata_texts(**changes) if texts is None else texts)
 
 
+def write_onnx_of_pixels(path: Path, side: int) -> Path:
+    """Write a model with NMS in its graph whose 16 boxes and scores follow the mean colors of a grid of the image."""
+    from onnx import TensorProto, helper, numpy_helper, save
+    nodes = [
+        helper.make_node('AveragePool', ['images'], ['cells'], kernel_shape=[side // 4] * 2, strides=[side // 4] * 2),
+        helper.make_node('Reshape', ['cells', 'shape'], ['colors']),
+        helper.make_node('Transpose', ['colors'], ['rows'], perm=[1, 0]),
+        helper.make_node('MatMul', ['rows', 'weight'], ['changes']),
+        helper.make_node('Add', ['changes', 'start'], ['detections']),
+        helper.make_node('Identity', ['ids'], ['image_ids']),
+    ]
+    weight = np.array([[9, 0, 0, 5, 0, 0], [0, 9, 0, 0, .6, 0], [0, 0, 9, 5, 0, 0]], np.float32)
+    y, x = np.array(np.divmod(np.arange(16), 4)) * (side // 4)
+    start = np.stack([x, y, x + side // 5, y + side // 5, np.full(16, .1), np.arange(16) % 3], 1).astype(np.float32)
+    constants = dict(shape=np.array([3, 16]), weight=weight, start=start, ids=np.zeros(16, np.int64))
+    graph = helper.make_graph(
+        nodes, 'pixels', [helper.make_tensor_value_info('images', TensorProto.FLOAT, [1, 3, side, side])],
+        [helper.make_tensor_value_info('detections', TensorProto.FLOAT, [16, 6]),
+         helper.make_tensor_value_info('image_ids', TensorProto.INT64, [16])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()])
+    texts = metadata_texts(input_size=(side, side), has_nms=True, classes=('a', 'b', 'c'))
+    return _save_onnx(save, helper, graph, path, texts)
+
+
 def write_onnx_with_nms(path: Path, detections: np.ndarray, image_ids: np.ndarray, **changes) -> Path:
     """Write a model with NMS in its graph, which finds the same in every batch; the scores are added to channel 0."""
     from onnx import TensorProto, helper, numpy_helper, save
