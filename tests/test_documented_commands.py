@@ -18,7 +18,7 @@ NAME = 'yolo11_n_multiseam_syncbn_fast_8xb16-250e_widerface'
 RUN = {
     'mmseam --help': '--help',
     'mmseam doctor': 'doctor',
-    'mmseam config CONFIG': f'config {NAME}',
+    'mmseam config CONFIG': f'config {NAME} model.bbox_head',
     'mmseam summary CONFIG': f'summary {NAME}',
     f'mmseam summary {NAME}': f'summary {NAME}',
     f'mmseam config {NAME} model.bbox_head': f'config {NAME} model.bbox_head',
@@ -128,7 +128,7 @@ def clone(tmp_path_factory):
 @pytest.mark.parametrize('arguments', sorted(set(RUN.values())))
 def test_command_runs_in_a_fresh_clone(arguments, clone, monkeypatch):
     monkeypatch.setenv('PYTHONPATH', str(clone))
-    done = subprocess.run([sys.executable, '-m', 'mmseam', *arguments.split()], cwd=clone, capture_output=True, text=True,
-                          timeout=300)
+    command = [sys.executable, '-m', 'mmseam', *arguments.split()]
+    done = subprocess.run(command, cwd=clone, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout

@@ -64,6 +64,23 @@ def test_readme_has_a_row_with_the_figures(path):
     assert {f"{metadata['Parameters'] / 1e6:.2f}", f"{metadata['FLOPs'] / 1e9:.1f}"} <= set(cells)
 
 
+@every_config
+def test_readme_row_has_the_results_of_the_metafile(path):
+    """A row holds what the metafile holds, or says that nothing was measured."""
+    readme = (path.parent / 'README.md').read_text(encoding='utf-8')
+    row = next(line for line in readme.splitlines() if f'(./{path.name})' in line)
+    results = metadata_of(path).get('Results')
+    assert ('not trained yet' in row) == (results is None)
+    for result in results or ():
+        assert all(str(value) in row for value in result['Metrics'].values())
+
+
+@every_family
+def test_untrained_rows_say_which_command_would_fill_them(folder):
+    readme = (folder / 'README.md').read_text(encoding='utf-8')
+    assert 'not trained yet' not in readme or '`mmseam train NAME`' in readme
+
+
 @every_family
 def test_links_of_the_readme_lead_somewhere(folder):
     readme = (folder / 'README.md').read_text(encoding='utf-8')
