@@ -18,19 +18,25 @@ def python_blocks(page):
 CONFIGS = [(page, index) for page in PAGES for index, block in enumerate(python_blocks(page)) if '_base_ = ' in block]
 
 
+@pytest.fixture(scope='module')
+def folders(tmp_path_factory):
+    """Make a folder per page with the files that the page names in their first lines."""
+    made = {}
+    for page in PAGES:
+        made[page] = tmp_path_factory.mktemp(page.stem)
+        for block in python_blocks(page):
+            name = re.match(r'# (\w+\.py)\n', block)
+            if name:
+                (made[page] / name[1]).write_text(block, encoding='utf-8')
+    return made
+
+
 @pytest.mark.parametrize('page, index', CONFIGS, ids=lambda value: getattr(value, 'stem', str(value)))
-def test_config_builds(page, index, tmp_path, monkeypatch):
-    """A block with a file name in its first line is a file beside the config."""
-    blocks = python_blocks(page)
-    for block in blocks:
-        name = re.match(r'# (\w+\.py)\n', block)
-        if name:
-            (tmp_path / name[1]).write_text(block, encoding='utf-8')
-    config = tmp_path / 'documented_config.py'
-    config.write_text(blocks[index], encoding='utf-8')
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    cfg = load_config(config)
-    build_model(cfg, 'meta')
-    own = re.search(r"type='mmseam\.(My\w+)'", blocks[index])
-    assert own is None or own[1] in str(build_model(cfg, 'meta'))
+def test_config_builds(page, index, folders, monkeypatch):
+    monkeypatch.chdir(folders[page])
+    block = python_blocks(page)[index]
+    config = folders[page] / f'block_{index}.py'
+    config.write_text(block, encoding='utf-8')
+    model = build_model(load_config(config), 'meta')
+    own = re.search(r"type='mmseam\.(My\w+)'", block)
+    assert own is None or own[1] in str(model)
