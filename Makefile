@@ -1,6 +1,7 @@
 # The commands of mmseam. `make` alone lists them.
 PYTHON ?= python3
-VENV ?= .venv
+# An environment for each interpreter that is named: `make test PYTHON=python3.12` makes .venv-python3.12
+VENV ?= .venv$(patsubst %,-%,$(filter-out python3 python,$(notdir $(PYTHON))))
 BIN := $(VENV)/bin
 # Test processes share the cores; each of them computes on one.
 WORKERS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
@@ -16,7 +17,7 @@ help: ## List the commands
 install: $(VENV)/.installed ## Create .venv with the tested versions and mmseam in it
 
 $(VENV)/.installed: setup.py requirements.txt constraints.txt pyproject.toml
-	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v[:2] >= (3, 8) else "mmseam needs Python 3.8 or newer; the tested one is 3.11: make PYTHON=python3.11 …")'
+	$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v[:2] >= (3, 10) else "mmseam needs Python 3.10 or newer; the tested one is 3.11: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt setuptools wheel torch
 	$(BIN)/python -m pip install --quiet --no-build-isolation -c constraints.txt -e '.[deploy,tests,lint,docs]'

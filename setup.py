@@ -78,7 +78,7 @@ if __name__ == '__main__':
         packages=find_packages(include=['mmseam', 'mmseam.*']),
         package_data={'mmseam': ['py.typed']},
         entry_points=dict(console_scripts=['mmseam = mmseam.cli:main']),
-        python_requires='>=3.8',
+        python_requires='>=3.10',
         install_requires=read_requirements('requirements.txt'),
         extras_require=dict(
             deploy=['onnx>=1.16', 'onnxruntime>=1.18', 'onnxscript>=0.2', 'openvino>=2024.3'],

@@ -6,12 +6,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Iterator, List, NamedTuple
 
-from mmseam.compat.host_versions import HostVersionError, check_host_versions
+from mmseam.compat.host_versions import HostVersionError, check_host_versions, distribution_of
 from mmseam.utils.resources import resource_folder
 from mmseam.version import __version__
 
-_HOSTS = ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmcv-lite', 'mmdet', 'mmyolo', 'openmim', 'setuptools', 'numpy',
-          'opencv-python')
+_HOSTS = ('torch', 'torchvision', 'mmengine', 'mmcv', 'mmcv-lite', 'mmdet', 'onedl-mmengine', 'onedl-mmcv',
+          'onedl-mmdetection', 'mmyolo', 'openmim', 'setuptools', 'numpy', 'opencv-python')
 _EXPORT = ('onnx', 'onnxruntime', 'onnxscript', 'openvino')
 _FOLDERS = ('configs', 'tools')
 
@@ -63,7 +63,7 @@ def _host_problems() -> Iterator[str]:
         yield str(error)
     except Exception as error:  # noqa: BLE001  (a broken package raises anything)
         yield (f'`import {name}` fails: {type(error).__name__}: {error}; install it again: python -m pip install '
-               f'--force-reinstall --no-deps {name if name != "mmcv" else "mmcv-lite"}')
+               f'--force-reinstall --no-deps {distribution_of(name)}')
 
 
 def _folder_problems() -> Iterator[str]:

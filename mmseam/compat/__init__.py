@@ -1,8 +1,9 @@
-"""Make mmdet 3.3 and mmyolo 0.6 run on current PyTorch; each module fixes one problem of the host packages."""
+"""Make mmdet 3 and mmyolo 0.6 run on current PyTorch; each module fixes one problem of the host packages."""
 from types import ModuleType
 
 from .import_hooks import after_import, before_import
 from .mmcv_ext import offer_stand_in
+from .mmyolo_import import accept_new_mmcv
 
 __all__ = ['prepare_host']
 
@@ -18,6 +19,7 @@ def prepare_host() -> None:
     """
     before_import(_HOSTS, _check_host_versions)
     offer_stand_in()
+    accept_new_mmcv()
     after_import('mmengine', _prepare_mmengine)
 
 

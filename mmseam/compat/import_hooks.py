@@ -4,13 +4,14 @@ Importing MMEngine takes seconds, because it imports PyTorch. What must run befo
 registered here, so that ``import mmseam`` itself takes milliseconds (``mmseam --help``).
 """
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, Callable, Optional, Sequence, Tuple
+from typing import Any, Callable, ContextManager, Optional, Sequence, Tuple
 
-__all__ = ['after_import', 'before_import']
+__all__ = ['after_import', 'before_import', 'during_import']
 
 
 @dataclass(eq=True)
@@ -27,11 +28,16 @@ class _BeforeImport(MetaPathFinder):
         return None
 
 
+def _do_nothing(_: ModuleType) -> None:
+    """Stand for a function to call."""
+
+
 @dataclass(eq=True)
-class _AfterImport(MetaPathFinder):
-    """Finder that calls a function with the module when it has been executed."""
+class _AroundImport(MetaPathFinder):
+    """Finder that lets a module be executed in a context, and then calls a function with it."""
     name: str
-    function: Callable[[ModuleType], None]
+    function: Callable[[ModuleType], None] = _do_nothing
+    context: Callable[[], ContextManager] = nullcontext
 
     def find_spec(self, name: str, path: Optional[Sequence[str]], target: Any = None) -> Optional[ModuleSpec]:
         if name != self.name:
@@ -43,7 +49,8 @@ class _AfterImport(MetaPathFinder):
         execute = spec.loader.exec_module
 
         def execute_and_call(module: ModuleType) -> None:
-            execute(module)
+            with self.context():
+                execute(module)
             self.function(module)
 
         spec.loader.exec_module = execute_and_call
@@ -74,7 +81,18 @@ def after_import(name: str, function: Callable[[ModuleType], None]) -> None:
     if name in sys.modules:
         function(sys.modules[name])
     else:
-        _insert(_AfterImport(name, function))
+        _insert(_AroundImport(name, function))
+
+
+def during_import(name: str, context: Callable[[], ContextManager]) -> None:
+    """Execute a module in a context when it is imported; nothing happens if it is already imported.
+
+    Args:
+        name (str): Full name of the module.
+        context (Callable): Returns the context manager.
+    """
+    if name not in sys.modules:
+        _insert(_AroundImport(name, context=context))
 
 
 def _insert(finder: MetaPathFinder) -> None:

@@ -2,11 +2,12 @@
 
 Broken: before PyTorch 2.6, ``torch.load`` in MMEngine's loaders executes the pickle of the checkpoint. Since 2.6 it
 refuses the checkpoints that MMEngine 0.10 itself writes, because of their log history (``HistoryBuffer``). Adding its
-names to PyTorch's safe globals would allow ``numpy.ndarray`` and ``getattr`` in the complete process.
+names to PyTorch's safe globals would allow ``numpy.ndarray`` and ``getattr`` in the complete process. OneDL's MMEngine
+does that in its ``_safe_torch_load``, and loads what is refused all the same with ``weights_only=False``.
 Remove when MMEngine stores plain numbers and passes ``weights_only=True``.
 
-``torch.load`` is replaced in MMEngine's loaders only. Importing ``mmengine.runner`` takes a second, so it is patched
-when it is first imported.
+``torch.load`` and that function are replaced in MMEngine's loaders only. Importing ``mmengine.runner`` takes a second,
+so it is patched when it is first imported.
 """
 import os
 from types import ModuleType
@@ -157,6 +158,8 @@ def _load_url(url: str, model_dir: Optional[str] = None, map_location: Any = Non
 
 def _protect(loaders: ModuleType) -> None:
     loaders.torch, loaders.load_url = _TorchForLoaders(), _load_url
+    if hasattr(loaders, '_safe_torch_load'):
+        loaders._safe_torch_load = load_checkpoint_file
 
 
 def protect_checkpoint_loaders() -> None:

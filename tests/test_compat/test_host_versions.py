@@ -5,7 +5,7 @@ from importlib import metadata
 
 import pytest
 
-from mmseam.compat.host_versions import HostVersionError, check_host_versions
+from mmseam.compat.host_versions import ONEDL_HOSTS, HostVersionError, check_host_versions, distribution_of
 
 GOOD = {
     'torch': '2.13.0+cpu', 'setuptools': '81.0.0', 'mmengine': '0.10.7', 'mmdet': '3.3.0', 'mmyolo': '0.6.0',
@@ -101,3 +101,69 @@ def test_an_unfit_compiled_mmcv_goes_first(install, name, version):
     text = message()
     assert f'{name} {version} is installed; needed is mmcv>=2.0.0,<2.1' in text
     assert commands(text) == [f'python -m pip uninstall -y {name}', 'python -m pip install "mmcv-lite>=2.0.0,<2.1"']
+
+
+ONEDL = dict(mmengine=None, mmdet=None, mmcv_lite=None, onedl_mmengine='0.10.12', onedl_mmcv='2.3.6',
+             onedl_mmdetection='3.5.1')
+REINSTALL = ('python -m pip install "onedl-mmengine>=0.10.12,<0.11" "onedl-mmcv>=2.3.6,<2.4" '
+             '"onedl-mmdetection>=3.5.1,<3.6"')
+
+
+@pytest.mark.parametrize('changes', [dict(), dict(setuptools='84.0'), dict(setuptools=None)])
+def test_the_onedl_set_passes(install, changes):
+    install(**{**ONEDL, **changes})
+    check_host_versions()
+
+
+@pytest.mark.parametrize(('changes', 'problem', 'command'), [
+    (dict(onedl_mmcv=None), 'onedl-mmcv is not installed', '"onedl-mmcv>=2.3.6,<2.4"'),
+    (dict(onedl_mmdetection='3.4.0'), 'onedl-mmdetection 3.4.0 is installed', '"onedl-mmdetection>=3.5.1,<3.6"'),
+    (dict(mmyolo=None), 'mmyolo is not installed', '"mmyolo==0.6.0"'),
+])
+def test_one_wrong_package_beside_onedl_is_named(install, changes, problem, command):
+    install(**{**ONEDL, **changes})
+    text = message()
+    assert problem in text and text.count('  - ') == 1
+    assert commands(text) == [f'python -m pip install {command}']
+    assert '`--no-deps`' in text
+
+
+@pytest.mark.parametrize('classic', [dict(mmengine='0.10.7'), dict(mmdet='3.3.0'), dict(mmcv_lite='2.0.1'),
+                                     dict(mmcv='2.1.0'), dict(mmengine_lite='0.10.7')])
+def test_a_mixture_of_the_two_sets_is_refused(install, classic):
+    """Both are taken away: uninstalling one of them alone deletes files of the other."""
+    install(**{**ONEDL, **classic})
+    text = message()
+    name, version = next((name.replace('_', '-'), version) for name, version in classic.items())
+    assert f'{name} {version} and onedl-mmengine 0.10.12' in text and 'own the same files' in text
+    assert commands(text) == [
+        f'python -m pip uninstall -y {name} onedl-mmengine onedl-mmcv onedl-mmdetection', REINSTALL
+    ]
+
+
+def test_advice_for_an_incomplete_mixture_installs_all_of_onedl(install):
+    install(onedl_mmengine='0.10.12')
+    uninstall, reinstall = commands(message())
+    assert uninstall.split()[5:] == ['mmengine', 'mmdet', 'mmcv-lite', 'onedl-mmengine']
+    assert reinstall == REINSTALL
+
+
+@pytest.mark.parametrize(('changes', 'expected'), [
+    (dict(), ['mmengine', 'mmcv-lite', 'mmdet', 'mmyolo']),
+    (dict(mmcv_lite=None), ['mmengine', 'mmcv-lite', 'mmdet', 'mmyolo']),
+    (dict(mmcv='2.0.1', mmcv_lite=None), ['mmengine', 'mmcv', 'mmdet', 'mmyolo']),
+    (ONEDL, ['onedl-mmengine', 'onedl-mmcv', 'onedl-mmdetection', 'mmyolo']),
+])
+def test_distribution_of_a_package(install, changes, expected):
+    install(**changes)
+    assert [distribution_of(name) for name in ('mmengine', 'mmcv', 'mmdet', 'mmyolo')] == expected
+
+
+def test_requirements_of_onedl_differ_in_the_hosts_only(repo):
+    """The two files list the same packages apart from the hosts; OneDL's are those that the check wants."""
+    classic, onedl = (
+        {line.split('#')[0].strip() for line in (repo / name).read_text().splitlines()} - {''}
+        for name in ('requirements.txt', 'requirements-onedl.txt'))
+    assert onedl - classic == set(ONEDL_HOSTS)
+    assert {re.match('[a-z-]+', line).group() for line in classic - onedl} == {
+        'mmengine', 'mmdet', 'mmcv-lite', 'setuptools'}

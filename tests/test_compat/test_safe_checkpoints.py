@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from mmengine.runner import CheckpointLoader, Runner
 from torch import nn
 from torch.utils.data import Dataset
 
-from mmseam.compat.safe_checkpoints import CheckpointFileError
+from mmseam.compat.safe_checkpoints import CheckpointFileError, _protect
 
 
 def load(path):
@@ -251,3 +252,28 @@ def test_order_of_imports_does_not_matter(tmp_path, first):
             'except ValueError as error:\n    print(type(error).__name__)')
     done = subprocess.run([sys.executable, '-c', code, str(tmp_path / 'evil.pth')], capture_output=True, text=True)
     assert done.stdout.strip() == 'CheckpointFileError', done.stderr
+
+
+_ONEDL_LOADER = """
+import torch
+
+
+def _safe_torch_load(file, map_location=None, weights_only=None):
+    return torch.serialization._load_whatever_it_is(file)
+
+
+def load_from_local(filename, map_location):
+    return _safe_torch_load(filename, map_location=map_location)
+"""
+
+
+def test_the_loader_of_onedl_is_replaced(tmp_path):
+    """It allows `getattr`, and loads what is refused nevertheless, without the restriction."""
+    loaders = ModuleType('mmengine.runner.checkpoint')
+    exec(_ONEDL_LOADER, loaders.__dict__)
+    _protect(loaders)
+    torch.save(dict(state_dict=dict(a=torch.ones(1))), tmp_path / 'good.pth')
+    torch.save(dict(state_dict={}, meta=Call(print)), tmp_path / 'evil.pth')
+    assert loaders.load_from_local(str(tmp_path / 'good.pth'), 'cpu')['state_dict']['a'].tolist() == [1]
+    with pytest.raises(CheckpointFileError, match=r'evil\.pth'):
+        loaders.load_from_local(str(tmp_path / 'evil.pth'), 'cpu')
