@@ -19,6 +19,7 @@ every_family = pytest.mark.parametrize('folder', FAMILIES, ids=lambda path: path
 EXTERNAL = [
     'published by Ultralytics in 2024', 'count 2 per multiply-accumulate', 'between 1 and e', 'the range 1 to e',
     'YOLOv8', 'YOLO-FaceV2', 'YOLO11', 'C3k2', 'C2f', 'a C3 with', 'C2PSA',
+    'declare it CC0', 'GPL-3.0-or-later',
     'a COCO AP of 39.5 (n), 47.0 (s), 51.5 (m), 53.4 (l) and 54.7 (x) at 640 pixels',
 ]
 
@@ -64,6 +65,7 @@ def facts() -> dict:
         'configs/multiseam_lite/README.md': [
             at_640, f"at 64 channels they have a {dense // depthwise}th of the dense ones' weights",
             f'instead of a mean gain of {gain:.2f}', 'from e^-0.5 to e^0.5'],
+        'configs/faces/README.md': [f'GFLOPs are at {square(wide.img_scale)}'],
         'README.md': [
             f'add the {coco.model.bbox_head.head_module.reg_max} fixed weights of the box decoding'],
         'docs/deployment.md': [f'(to 0.5 pixels and {SCORE_TOLERANCE} in score)'],

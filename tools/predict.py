@@ -1,13 +1,16 @@
 """Detect objects in images, videos or a webcam; draw them and write them to JSON and CSV."""
 import argparse
 
+DEFAULT_MODEL = 'yolo11_n_multiseam-lite_faces'
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', help="image, folder (searched recursively), glob pattern in quotes ('a/*.jpg'), "
                         'video, or webcam index (0), which Ctrl-C stops')
-    parser.add_argument('model', help="config file, name of one of mmseam's configs, or exported file "
-                        '(.onnx, .torchscript, .pt2, .xml)')
+    parser.add_argument('model', nargs='?', default=DEFAULT_MODEL,
+                        help="config file, name of one of mmseam's configs, or exported file (.onnx, .torchscript, "
+                        '.pt2, .xml) (default: %(default)s, a small face detector that comes with mmseam)')
     parser.add_argument('checkpoint', nargs='?',
                         help="checkpoint of the config (default: the weights in the config's metafile)")
     parser.add_argument('--out-dir', help='folder for the drawn images or video (.mp4); nothing is drawn without it')

@@ -21,6 +21,7 @@ def prepare_host() -> None:
     offer_stand_in()
     accept_new_mmcv()
     after_import('mmengine', _prepare_mmengine)
+    after_import('mmengine.runner.checkpoint', _protect_checkpoint_loaders)
 
 
 def _check_host_versions() -> None:
@@ -34,9 +35,12 @@ def _prepare_mmengine(_: ModuleType) -> None:
 
     from .host_warnings import hide_host_warnings
     from .local_files import write_local_files_atomically
-    from .safe_checkpoints import protect_checkpoint_loaders
     # MMEngine resolves `_base_ = 'mmseam::…'` only for packages in this table.
     MODULE2PACKAGE['mmseam'] = 'mmseam'
     hide_host_warnings()
-    protect_checkpoint_loaders()
     write_local_files_atomically()
+
+
+def _protect_checkpoint_loaders(loaders: ModuleType) -> None:
+    from .safe_checkpoints import protect_checkpoint_loaders  # imports MMEngine
+    protect_checkpoint_loaders(loaders)

@@ -18,7 +18,6 @@ import torch
 from mmengine.logging.history_buffer import HistoryBuffer
 from torch import Tensor
 
-from mmseam.compat.import_hooks import after_import
 from mmseam.utils.pickle_names import Name, RestrictedPickleError, UnsafePickleError, name_table
 from mmseam.utils.pickled_arrays import ITEM_SIZES, TensorRecord, TensorUnpickler, torch_names
 from mmseam.utils.restricted_unpickler import check_tree
@@ -26,7 +25,6 @@ from mmseam.utils.torch_file import read_torch_file
 
 __all__ = ['CheckpointFileError', 'load_checkpoint_file', 'protect_checkpoint_loaders']
 
-_LOADERS = 'mmengine.runner.checkpoint'
 _STATISTICS = ('min', 'max', 'current', 'mean')
 _ONE_CYCLE = 'mmengine.optim.scheduler.param_scheduler.OneCycleParamScheduler'
 
@@ -156,12 +154,12 @@ def _load_url(url: str, model_dir: Optional[str] = None, map_location: Any = Non
     return load_checkpoint_file(path, map_location)
 
 
-def _protect(loaders: ModuleType) -> None:
+def protect_checkpoint_loaders(loaders: ModuleType) -> None:
+    """Replace ``torch.load`` in MMEngine's checkpoint loaders, and nowhere else.
+
+    Args:
+        loaders (ModuleType): ``mmengine.runner.checkpoint``.
+    """
     loaders.torch, loaders.load_url = _TorchForLoaders(), _load_url
-    if hasattr(loaders, '_safe_torch_load'):
+    if hasattr(loaders, '_safe_torch_load'):  # of OneDL's MMEngine
         loaders._safe_torch_load = load_checkpoint_file
-
-
-def protect_checkpoint_loaders() -> None:
-    """Replace ``torch.load`` in MMEngine's checkpoint loaders, and nowhere else."""
-    after_import(_LOADERS, _protect)

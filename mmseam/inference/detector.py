@@ -211,11 +211,11 @@ def load_detector(model: Union[str, Path],
 
 
 def _published_weights(config: Path) -> str:
-    """Return the path or URL of the weights in the metafile next to the config."""
+    """Return the path or URL of the weights in the metafile next to the config; paths are relative to it."""
     metafile = config.with_name('metafile.yml')
     # MMEngine's YAML loader can instantiate arbitrary classes named in the file.
     models = yaml.safe_load(metafile.read_text(encoding='utf-8'))['Models'] if metafile.is_file() else []
     weights = next((entry.get('Weights') for entry in models if entry['Name'] == config.stem), None)
     if not weights:
         raise ConfigError(f'no weights are published for {config.stem}; give a checkpoint')
-    return weights
+    return weights if '://' in weights else str(config.parent / weights)

@@ -17,7 +17,7 @@ from mmengine.runner import CheckpointLoader, Runner
 from torch import nn
 from torch.utils.data import Dataset
 
-from mmseam.compat.safe_checkpoints import CheckpointFileError, _protect
+from mmseam.compat.safe_checkpoints import CheckpointFileError, protect_checkpoint_loaders
 
 
 def load(path):
@@ -271,9 +271,16 @@ def test_the_loader_of_onedl_is_replaced(tmp_path):
     """It allows `getattr`, and loads what is refused nevertheless, without the restriction."""
     loaders = ModuleType('mmengine.runner.checkpoint')
     exec(_ONEDL_LOADER, loaders.__dict__)
-    _protect(loaders)
+    protect_checkpoint_loaders(loaders)
     torch.save(dict(state_dict=dict(a=torch.ones(1))), tmp_path / 'good.pth')
     torch.save(dict(state_dict={}, meta=Call(print)), tmp_path / 'evil.pth')
     assert loaders.load_from_local(str(tmp_path / 'good.pth'), 'cpu')['state_dict']['a'].tolist() == [1]
     with pytest.raises(CheckpointFileError, match=r'evil\.pth'):
         loaders.load_from_local(str(tmp_path / 'evil.pth'), 'cpu')
+
+
+def test_module_can_be_the_first_import():
+    """MMEngine, which it imports, is prepared on import, which needs this module."""
+    code = ('from mmseam.compat.safe_checkpoints import load_checkpoint_file as load; '
+            'import mmengine.runner.checkpoint as loaders; assert loaders.torch.load is load')
+    subprocess.run([sys.executable, '-c', code], check=True)
