@@ -241,3 +241,18 @@ def test_report_from_results_alone(study_file, runs, tmp_path):
         assert files[name].read_bytes().startswith(b'\x89PNG')
     with pytest.raises(StudyFileError, match='no result of'):
         report_study(study_file, str(tmp_path), str(tmp_path / 'empty'))
+
+
+# ======================== The study of this project ========================
+def test_page_shows_the_tables_of_the_report(repo):
+    folder = repo / 'docs' / 'studies'
+    assert (folder / 'masked_faces' / 'report' / 'table.md').read_text() in (folder / 'masked_faces.md').read_text()
+
+
+@pytest.mark.slow
+def test_report_is_that_of_the_results(repo, tmp_path):
+    """Two minutes of resampling; the files need neither data nor weights."""
+    folder = repo / 'docs' / 'studies' / 'masked_faces'
+    files = {path.name: path for path in report_study(folder / 'study.yaml', str(tmp_path), str(folder / 'results'))}
+    for name in ('table.md', 'table.tex', 'table.csv'):
+        assert files[name].read_text() == (folder / 'report' / name).read_text()

@@ -165,8 +165,9 @@ def _models(study: Study, summary: Dict[str, Any], models: Dict[str, dict]) -> I
     for variant in study.variants:
         model = models.get(variant, {})
         runs = _get(summary['estimates'], variant, main, ALL, METRICS[0], 'seeds') or {}
-        yield [study.label(variant), _number(model.get('parameters'), 1e-6, 3), _number(model.get('gflops'), 1, 2),
-               _number(model.get('latency_ms'), 1, 1), str(len(runs))]
+        if runs:
+            yield [study.label(variant), _number(model.get('parameters'), 1e-6, 3), _number(model.get('gflops'), 1, 2),
+                   _number(model.get('latency_ms'), 1, 1), str(len(runs))]
 
 
 def _main_rows(study: Study, summary: Dict[str, Any], name: str) -> Iterator[List[str]]:
