@@ -89,7 +89,7 @@ def test_doctor_names_the_command_for_each_problem(tmp_path):
     assert 'mmdet 2.28.0 is installed; needed is mmdet>=3.3.0,<3.4' in text
     assert 'python -m pip install "mmdet>=3.3.0,<3.4"' in text
     error = mmseam('summary', NAME, returncode=1, **path).stderr
-    assert error.startswith('error: mmseam cannot run on the packages that are installed here') and 'doctor' in error
+    assert error.startswith('error: mmseam cannot run with the installed packages') and 'doctor' in error
 
 
 def test_tools_of_the_hosts(tmp_path):

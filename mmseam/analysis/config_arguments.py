@@ -82,7 +82,7 @@ def _find_classes(settings: Mapping, candidates: Sequence[Registry]) -> List[Any
     found = []
     for candidate in candidates:
         try:
-            found.append(candidate.root.children.get(scope, candidate).get(kind))
+            found.append(candidate.root.children.get(scope, candidate).get(kind.removeprefix(f'{scope}.')))
         except (RuntimeError, ImportError):  # MMEngine has tried to import it as a module
             continue
     return [each for each in found if each is not None]

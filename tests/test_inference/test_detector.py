@@ -223,7 +223,7 @@ def test_what_cannot_be_loaded(files, tmp_path):
         load_detector(files / 'small.py')
     with pytest.raises(FileNotFoundError, match='there is no checkpoint'):
         load_detector(files / 'small.py', tmp_path / 'missing.pth')
-    with pytest.raises(CheckpointMismatchError, match='does not fit the config'):
+    with pytest.raises(CheckpointMismatchError, match='does not match the config'):
         load_detector('yolo11_n_syncbn_fast_8xb16-250e_widerface', files / 'small.pth', 'cpu')
     with pytest.raises(FileNotFoundError, match='model.onnx'):
         load_detector(tmp_path / 'model.onnx')
@@ -233,7 +233,7 @@ def test_what_cannot_be_loaded(files, tmp_path):
 
 def test_published_weights_are_those_of_the_metafile(tmp_path):
     (tmp_path / 'metafile.yml').write_text('Models:\n- Name: other\n  Weights: o.pth\n- Name: mine\n  Weights: m.pth\n')
-    assert _published_weights(tmp_path / 'mine.py') == 'm.pth'
+    assert _published_weights(tmp_path / 'mine.py') == str(tmp_path / 'm.pth')
 
 
 @pytest.mark.parametrize('batch_size', [1, 2])

@@ -133,7 +133,7 @@ def test_boxes_without_polygons_are_trained_on(coco_config, tmp_path):
         assert f'{name}: {NUM_IMAGES} images, {2 * NUM_IMAGES} boxes of 1 class\n' in text
     # A line per epoch and validation on the terminal, everything in the log file
     assert len(text.splitlines()) < 30 and 'Warning' not in text
-    assert re.search(r'^epoch 2/2: loss \d.*\n', text, re.M) and re.search(r'^epoch 2/2: coco/bbox_mAP ', text, re.M)
+    assert re.search(r'^epoch 2/2: loss \d.*\n', text, re.M) and 'epoch 2/2: coco/bbox_mAP ' in text
     log = next(tmp_path.glob('*/*.log')).read_text()
     assert all(part in log for part in ('System environment:', 'Config:', 'Epoch(train) [2][2/2]', 'epoch 2/2: loss'))
     lines = [json.loads(line) for line in next(tmp_path.glob('*/vis_data/scalars.json')).read_text().splitlines()]
