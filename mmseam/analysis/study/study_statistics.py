@@ -16,6 +16,7 @@ from tqdm import tqdm
 from mmseam.evaluation.functional.average_precision import average_precision, recall, resampled_weights
 from mmseam.evaluation.functional.wider_face.bootstrap import percentile_interval
 
+from .study_data import ALL
 from .study_file import Study
 from .study_results import MatchKey, OcclusionCurve, RunResult
 
@@ -82,8 +83,8 @@ def summarize(study: Study, runs: Runs, num_resamples: int = NUM_RESAMPLES, prog
         ``occlusion_differences`` by variant, set, metric (``recall50`` or ``AP50``), kind of occluder and covered
         fraction. Plain numbers for JSON.
     """
-    keys = sorted({key for result in runs.values() for key in result.matches},
-                  key=lambda key: (list(study.evaluate).index(key[0]), key[1] != 'all'))
+    keys = [(name, part) for name, item in study.evaluate.items() for part in (ALL, *item.slices)
+            if any((name, part) in result.matches for result in runs.values())]
     report: Dict[str, Any] = dict(estimates={}, differences={}, occlusion_estimates={}, occlusion_differences={})
     for name, part in tqdm(keys, desc='bootstrap', unit='slice', disable=not progress):
         samples = {run: Samples.of(result, (name, part), num_resamples) for run, result in runs.items()
