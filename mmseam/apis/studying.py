@@ -3,11 +3,12 @@ import json
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple, Union
 
+from mmseam.analysis.benchmark.measure import device_name
 from mmseam.analysis.study import Study, StudyFileError, read_study
-from mmseam.analysis.study.study_latency import measure_variants
+from mmseam.analysis.study.study_latency import measure_variants, study_device
 from mmseam.analysis.study.study_report import write_report
 from mmseam.analysis.study.study_results import RunResult
-from mmseam.analysis.study.study_runs import device_name, import_modules, results_folder
+from mmseam.analysis.study.study_runs import import_modules, results_folder
 from mmseam.analysis.study.study_scheduler import StudyRunError, run_here, run_on_slurm
 from mmseam.analysis.study.study_statistics import summarize
 from mmseam.utils.atomic_write import atomic_write
@@ -94,7 +95,8 @@ def _models(study: Study, runs: Dict[Tuple[str, int], RunResult], source: Path) 
     latency = json.loads(path.read_text(encoding='utf-8')) if path.is_file() else None
     if latency is None or not set(models) <= set(latency['milliseconds']):
         import_modules(study)
-        latency = dict(device=device_name(), image_size=study.image_size, milliseconds=measure_variants(study))
+        latency = dict(device=device_name(study_device()), image_size=study.image_size,
+                       milliseconds=measure_variants(study))
         with atomic_write(path) as file:
             json.dump(latency, file, indent=1)
     for variant, model in models.items():

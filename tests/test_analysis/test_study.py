@@ -4,13 +4,16 @@ import json
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from coco_files import coco_box, write_coco
 from scipy import stats
 
+from mmseam.analysis.benchmark.measure import device_name
 from mmseam.analysis.study import StudyFileError, read_study
 from mmseam.analysis.study.study_config import fingerprint, run_config
 from mmseam.analysis.study.study_data import pool_training_sets, read_evaluation_set, slice_masks
+from mmseam.analysis.study.study_latency import study_device
 from mmseam.analysis.study.study_results import OcclusionCurve, RunResult
 from mmseam.analysis.study.study_statistics import summarize
 from mmseam.apis.studying import report_study
@@ -241,6 +244,12 @@ def test_report_from_results_alone(study_file, runs, tmp_path):
         assert files[name].read_bytes().startswith(b'\x89PNG')
     with pytest.raises(StudyFileError, match='no result of'):
         report_study(study_file, str(tmp_path), str(tmp_path / 'empty'))
+
+
+def test_results_name_the_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'get_device_name', lambda device: f'a GPU called {device}')
+    assert device_name(study_device()) == 'a GPU called cuda'
 
 
 # ======================== The study of this project ========================

@@ -76,11 +76,19 @@ def _rates(latency: Latency) -> Dict[str, float]:
 
 
 def _environment(device: torch.device) -> dict:
-    return dict(device=_device_name(device), threads=torch.get_num_threads(), torch=torch.__version__,
+    return dict(device=device_name(device), threads=torch.get_num_threads(), torch=torch.__version__,
                 cuda=torch.version.cuda, mmseam=__version__, python=platform.python_version())
 
 
-def _device_name(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
+    """Return the name of a GPU, or for other devices of the processor.
+
+    Args:
+        device (torch.device): The device.
+
+    Returns:
+        str: The name.
+    """
     if device.type == 'cuda':
         return torch.cuda.get_device_name(device)
     return processor_name()

@@ -125,15 +125,16 @@ def fingerprint(cfg: Config, modules: Sequence[Path] = ()) -> str:
     content: Dict[str, Any] = {key: to_plain(cfg.get(key)) for key in _SECTIONS}
     content['default_hooks'] = {key: to_plain(cfg.default_hooks.get(key)) for key in _TRAINING_HOOKS}
     dataset = content['train_dataloader']['dataset']
-    dataset['ann_file'] = _digest(Path(dataset['ann_file']))
+    dataset['ann_file'] = file_digest(Path(dataset['ann_file']))
     dataset['data_prefix'] = None
-    content['modules'] = [_digest(file) for file in modules]
+    content['modules'] = [file_digest(file) for file in modules]
     content['start'] = _tensor_digest(Path(cfg.load_from)) if cfg.get('load_from') else None
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -11,6 +11,7 @@ from mmseam.analysis.occlusion_curves import occlusion_curves
 from mmseam.evaluation.functional.average_precision import ImageMatches, average_precision, match_image
 from mmseam.inference.detector import Detector
 
+from .study_config import file_digest
 from .study_data import ALL, EvaluationImage, read_evaluation_set, slice_masks
 from .study_file import Occlusion, Study, StudyFileError
 from .study_results import MatchKey, OcclusionCurve
@@ -21,8 +22,7 @@ _SCORE_THR = 0.001
 def evaluation_digest(study: Study) -> str:
     """Return a digest of what the evaluation depends on: contents of the annotations, slices, occlusion."""
     content = dict(
-        sets={name: [hashlib.sha256(item.annotations.read_bytes()).hexdigest(), item.slices, item.occlusion,
-                     item.image_size]
+        sets={name: [file_digest(item.annotations), item.slices, item.occlusion, item.image_size]
               for name, item in study.evaluate.items()},
         occlusion=asdict(study.occlusion) if study.occlusion else None)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

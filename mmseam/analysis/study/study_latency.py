@@ -16,6 +16,11 @@ from .study_file import Study
 _WARM_UP = 5
 
 
+def study_device() -> torch.device:
+    """Return the device that runs are evaluated and timed on: the first visible GPU, or else the CPU."""
+    return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+
+
 @torch.inference_mode()
 def measure_variants(study: Study, num_rounds: int = 50) -> Dict[str, float]:
     """Time the network of each variant on one image; decoding and NMS are left out.
@@ -28,7 +33,7 @@ def measure_variants(study: Study, num_rounds: int = 50) -> Dict[str, float]:
     Returns:
         dict[str, float]: Median in milliseconds by variant.
     """
-    device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    device = study_device()
     networks = {variant: _network(study, variant, device) for variant in study.variants}
     image = torch.rand(1, 3, study.image_size, study.image_size, device=device)
     times: Dict[str, List[float]] = {variant: [] for variant in networks}

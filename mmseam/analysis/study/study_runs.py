@@ -4,13 +4,14 @@ import platform
 import shutil
 import sys
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Callable, List
 
 import torch
 from mmengine.config import Config
 
-from mmseam.analysis.benchmark.measure import processor_name
+from mmseam.analysis.benchmark.measure import device_name
 from mmseam.analysis.complexity import model_complexity
 from mmseam.engine.training import train
 from mmseam.engine.work_dir_lock import WorkDirInUseError
@@ -20,6 +21,7 @@ from mmseam.version import __version__
 from .study_config import fingerprint, model_config, run_config
 from .study_evaluation import evaluation_digest, match_all, occlusion_of_all
 from .study_file import Study, StudyFileError
+from .study_latency import study_device
 from .study_results import RunResult
 
 #: How long to wait for the process of an earlier, killed study to let go of the work folder.
@@ -75,6 +77,7 @@ def run(study: Study, folder: Path, variant: str, seed: int) -> Path:
     work_dir = folder / 'runs' / f'{variant}_seed{seed}'
     checkpoint = _train(cfg, work_dir, digest, study.epochs)
 
+    @lru_cache(maxsize=None)  # sets of one size share a detector
     def load(side: int) -> Detector:
         model_config(study, variant, side).dump(str(work_dir / f'config_{side}.py'))
         # Squares, as in tools/test.py
@@ -95,13 +98,8 @@ def _settings(study: Study, cfg: Config) -> dict:
     model = model_complexity(cfg, (study.image_size, study.image_size))
     return dict(
         epochs=study.epochs, image_size=study.image_size, batch_size=study.batch_size, mmseam=__version__,
-        torch=torch.__version__.split('+')[0], python=platform.python_version(), device=device_name(),
+        torch=torch.__version__.split('+')[0], python=platform.python_version(), device=device_name(study_device()),
         parameters=model.parameters, gflops=model.gflops)
-
-
-def device_name() -> str:
-    """Return the name of the GPU, or else of the processor."""
-    return torch.cuda.getdevice_name() if torch.cuda.is_available() else processor_name()
 
 
 # ======================== Training ========================
@@ -114,9 +112,8 @@ def _train(cfg: Config, work_dir: Path, digest: str, epochs: int) -> Path:
     mark.write_text(digest)
     cfg.work_dir = str(work_dir)
     if not checkpoint.is_file():
-        start, cfg.resume = cfg.get('load_from'), 'auto'
+        cfg.resume = 'auto'
         _wait_for_lock(lambda: train(cfg))
-        cfg.load_from = start
     return checkpoint
 
 

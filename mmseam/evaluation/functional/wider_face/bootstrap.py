@@ -11,6 +11,7 @@ from typing import Dict, Mapping, Tuple
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from ..average_precision import resampled_weights
 from .matching import WIDERFaceMatches
 from .protocol import average_precision, recall_and_precision
 
@@ -51,8 +52,7 @@ def bootstrap_average_precision(matches: WIDERFaceMatches,
         dict[str, np.ndarray]: APs of shape (B,) by subset; NaN for a resample without any face of the subset.
     """
     number = matches.num_images
-    weights = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), size=num_resamples)
-    weights = weights.T.astype(np.float64)
+    weights = resampled_weights(number, num_resamples, seed).T.astype(np.float64)
     unmatched = _resampled_counts(matches, matches.face < 0, weights)
     samples = {}
     for name, keep in subsets.items():
