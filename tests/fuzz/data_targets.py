@@ -18,7 +18,8 @@ from scipy.io import savemat
 from target import FOUR_NUMBERS, NUMBERS, TEXT_LINES, Target, encoded, nearly, nearly_dict
 
 from mmseam.datasets import WIDERFaceFormatError, read_wider_face_annotations
-from mmseam.datasets.occlusion import SampleFormatError, load_samples
+from mmseam.datasets.coco_file import CocoFormatError
+from mmseam.datasets.occlusion import load_samples
 from mmseam.datasets.wider_face.from_coco import convert_coco_to_wider_face
 from mmseam.evaluation.functional import (
     GroundTruthFormatError,
@@ -172,7 +173,7 @@ TARGETS = [
     Target('coco annotations', [json.dumps(COCO).encode()],
            lambda path: convert_coco_to_wider_face(path, path.with_suffix('.txt')), [WIDERFaceFormatError], 'a.json',
            COCO_STRATEGY),
-    Target('boxes of a coco file', [json.dumps(COCO).encode()], read_samples, [SampleFormatError, FileNotFoundError],
+    Target('boxes of a coco file', [json.dumps(COCO).encode()], read_samples, [CocoFormatError, FileNotFoundError],
            'a.json', COCO_STRATEGY, write_images),
     Target('coco image names', [json.dumps(COCO).encode()], read_image_names, [ResultsFormatError], 'a.json',
            COCO_STRATEGY),

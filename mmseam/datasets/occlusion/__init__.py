@@ -13,10 +13,10 @@ from ..transforms.box_occluders import (
     paint,
 )
 from .donors import DonorPool, image_generator
-from .samples import BoxSample, SampleFormatError, default_image_folder, load_samples
+from .samples import BoxSample, default_image_folder, load_samples
 
 __all__ = [
-    'BoxSample', 'CoveredImage', 'DonorPool', 'Donors', 'KINDS', 'NO_DONORS', 'Occluder', 'SampleFormatError',
-    'check_request', 'clip_box', 'cover_boxes', 'default_image_folder', 'image_generator', 'load_samples',
-    'make_occluder', 'measure_coverage', 'paint'
+    'BoxSample', 'CoveredImage', 'DonorPool', 'Donors', 'KINDS', 'NO_DONORS', 'Occluder', 'check_request', 'clip_box',
+    'cover_boxes', 'default_image_folder', 'image_generator', 'load_samples', 'make_occluder', 'measure_coverage',
+    'paint'
 ]
