@@ -163,7 +163,8 @@ def all_targets() -> list:
     import data_targets  # takes seconds: not before the options are read
     import image_targets
     import model_targets
-    return data_targets.TARGETS + image_targets.TARGETS + model_targets.TARGETS
+    import own_data_targets
+    return data_targets.TARGETS + image_targets.TARGETS + model_targets.TARGETS + own_data_targets.TARGETS
 
 
 def parse_args(argv=None):

@@ -11,7 +11,8 @@ TARGETS = (
     'annotation text', 'coco annotations', 'coco image names', 'result text', 'coco results', 'mmengine json',
     'zip of results', 'tar of results', 'mat of faces', 'mat of a keep-list', 'jpeg header', 'image', 'index cache',
     'image cache', 'toy manifest', 'results pickle', 'ultralytics pt', 'mmengine pth',
-    'exported metadata', 'boxes of a coco file')
+    'exported metadata', 'boxes of a coco file', 'yolo data file', 'yolo labels', 'yolo image list', 'pascal voc',
+    'config text')
 RUNNER = str(Path(__file__).with_name('runner.py'))
 
 

@@ -133,7 +133,10 @@ def test_bad_labels_are_named_with_their_line(data_file, line, message):
     ('a' * 300000, 'more than 262,144 bytes'),
     ('x: !!python/object/apply:os.system ["touch hacked"]\n', "there is no 'train'"),
     ('train: !!python/object/apply:os.system ["touch hacked"]\nval: x\nnames: [a]\n', 'line 1: train is neither'),
-], ids=map(str, range(16)))
+    ('train: ' + 5000 * 'a' + '\nval: x\nnames: [a]\n', 'line 1: train is neither a folder .*aaa…'),
+    ('path: ' + 5000 * 'a' + '\ntrain: x\nval: y\nnames: [a]\n', 'line 1: there is no folder aaa'),
+    ('train: images/train\nval: images/val\nnames: ["\\uD800"]\n', 'line 3: a class name contains a character that'),
+], ids=map(str, range(19)))
 def test_bad_data_files_are_named_with_their_line(data_file, text, message, monkeypatch):
     monkeypatch.chdir(data_file.parent)
     data_file.write_text(text)
@@ -144,8 +147,9 @@ def test_bad_data_files_are_named_with_their_line(data_file, text, message, monk
 
 @pytest.mark.parametrize('line, message', [
     ('images/train/zz.jpg', "line 2: there is no image 'images/train/zz.jpg'"), ('a.txt', 'line 2: expected an image'),
-    ('/dev/zero', 'line 2: expected an image'), ('\0.jpg', 'line 2: expected an image')],
-    ids=['missing', 'suffix', 'device', 'zero byte'])
+    ('/dev/zero', 'line 2: expected an image'), ('\0.jpg', 'line 2: expected an image'),
+    (5000 * 'a' + '.jpg', 'line 2: there is no image')],
+    ids=['missing', 'suffix', 'device', 'zero byte', 'long'])
 def test_bad_lists_are_named_with_their_line(data_file, line, message):
     (data_file.parent / 'list.txt').write_text(f'images/train/a.jpg\n{line}\n')
     data_file.write_text('train: list.txt\nval: images/val\nnames: [a, b]\n')

@@ -17,6 +17,7 @@ import yaml
 
 _LARGEST = 2**18  # bytes of a data file; 1,200 names take 30,000
 _LONGEST_QUOTE = 60
+_LONGEST_PATH = 300  # characters of a path in an error message
 _REQUIRED = ('train', 'val', 'names')
 
 
@@ -86,8 +87,8 @@ class _Reader:
         """Return the text of a value that must be one."""
         if not isinstance(node, yaml.ScalarNode) or not node.value or node.tag.endswith(':null'):
             self.fail(node, f'{name} must be a text')
-        if '\0' in node.value:
-            self.fail(node, f'{name} contains a zero byte')
+        if '\0' in node.value or node.value != node.value.encode('utf-8', 'replace').decode():
+            self.fail(node, f'{name} contains a character that no file name has')
         return node.value
 
     def _parse(self) -> dict:
@@ -134,14 +135,15 @@ class _Reader:
         if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
             return folder
         name = self.text('path', node)
-        found = next((place / name for place in (folder, Path.cwd()) if (place / name).is_dir()), None)
+        found = next((place / name for place in (folder, Path.cwd()) if os.path.isdir(place / name)), None)
         return found.resolve() if found else self.fail(
-            node, f'there is no folder {name}, neither beside the data file nor in {Path.cwd()}')
+            node, f'there is no folder {_shorten(name)}, neither beside the data file nor in {Path.cwd()}')
 
     def _images(self, name: str, node: yaml.Node, root: Path) -> Path:
         path = Path(os.path.normpath(root / self.text(name, node)))
-        if not (path.is_dir() or (path.is_file() and path.suffix == '.txt')):
-            self.fail(node, f'{name} is neither a folder nor a text file with an image per line: {path}')
+        # Path.is_dir() fails for a name that is too long
+        if not (os.path.isdir(path) or (os.path.isfile(path) and path.suffix == '.txt')):
+            self.fail(node, f'{name} is neither a folder nor a text file with an image per line: {_shorten(path)}')
         return path
 
 
@@ -166,6 +168,11 @@ def iterate_list(path: Path) -> Iterator[Tuple[int, str]]:
     for number, line in enumerate(text.split('\n'), 1):
         if line.strip():
             yield number, line.strip()
+
+
+def _shorten(path: Union[str, Path]) -> str:
+    text = str(path)
+    return text if len(text) <= _LONGEST_PATH else f'{text[:_LONGEST_PATH]}…'
 
 
 def _quote(value: Any) -> str:

@@ -144,7 +144,7 @@ def _read_list(path: Path, root: Path) -> Iterator[Path]:
             raise YOLODataError(f'{path}, line {number}: expected an image ({" ".join(IMAGE_SUFFIXES)}), found '
                                 f'{_quote(line)}')
         places = (path.parent, root) if line.startswith('./') else (root, path.parent)
-        found = next((place / line for place in places if (place / line).is_file()), None)
+        found = next((place / line for place in places if os.path.isfile(place / line)), None)
         if found is None:
             raise YOLODataError(f'{path}, line {number}: there is no image {_quote(line)} below {root}')
         yield Path(os.path.normpath(found))
