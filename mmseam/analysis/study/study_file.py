@@ -41,11 +41,14 @@ class EvaluationSet(ImageSet):
         occlusion (bool): Whether to measure occlusion curves. Defaults to False.
         image_size (int): Side of the network's input on these images, a multiple of 32. Defaults to 0: that of the
             training.
+        ground_truth (Path, optional): Folder of WIDER FACE's ``wider_*_val.mat`` files, for AP on easy, medium and hard
+            by the official protocol. Defaults to None.
     """
 
     slices: Dict[str, Dict[str, Any]] = field(default_factory=dict)
     occlusion: bool = False
     image_size: int = 0
+    ground_truth: Optional[Path] = None
 
 
 @dataclass(frozen=True)
@@ -229,7 +232,7 @@ class _Reader:
                        for key, value in values.items()})
 
     def _value(self, kind: Any, value: Any, where: str) -> Any:
-        if kind is Path:
+        if kind in (Path, Optional[Path]):
             if not isinstance(value, (str, Path)):
                 raise self.fail(where, f'expected a path, got {value!r}')
             return self._path(str(value), where)

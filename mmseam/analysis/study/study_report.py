@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
+from mmseam.evaluation.functional.wider_face.ground_truth import OFFICIAL_SUBSETS
 from mmseam.utils.atomic_write import atomic_write
 
 from .study_data import ALL
@@ -60,10 +61,12 @@ def _finite(value: Any) -> Any:
 # ======================== CSV ========================
 def _rows(study: Study, summary: Dict[str, Any]) -> Iterator[dict]:
     """Yield a row for each variant, set, slice and metric, and for each point of the occlusion curves."""
-    for kind in ('', 'occlusion_'):
-        for place, value in _leaves(summary[f'{kind}estimates']):
+    for kind in ('', 'occlusion_', 'wider_face_'):
+        for place, value in _leaves(summary.get(f'{kind}estimates', {})):
             variant, name, *rest = place
-            part, metric = ('/'.join(rest[1:]), rest[0]) if kind else rest
+            part, metric = {'': lambda part, metric: (part, metric),
+                            'occlusion_': lambda metric, *part: ('/'.join(part), metric),
+                            'wider_face_': lambda subset: (subset, 'WIDER FACE AP')}[kind](*rest)
             yield _row(study, variant, name, part, metric, value, _get(summary[f'{kind}differences'], *place))
 
 
@@ -151,13 +154,18 @@ def _tables(study: Study, summary: Dict[str, Any], models: Dict[str, dict]) -> I
             parts = [ALL, *study.evaluate[name].slices]
             if len(parts) > 1:
                 yield (f'{name}: {metric} by slice, and difference to the baseline with its interval over seeds',
-                       ['Variant', *parts], list(_slice_rows(study, summary, name, parts, metric)))
+                       ['Variant', *parts], _cell_rows(study, summary, '', [(name, part, metric) for part in parts]))
+        if study.evaluate[name].ground_truth:
+            yield (f"{name}: AP by WIDER FACE's protocol, and difference to the baseline with its interval over seeds",
+                   ['Variant', *OFFICIAL_SUBSETS],
+                   _cell_rows(study, summary, 'wider_face_', [(name, subset) for subset in OFFICIAL_SUBSETS]))
         if _has_occlusion(summary, name):
             fractions = [f'{fraction:g}' for fraction in study.occlusion.fractions]
             for metric, text in OCCLUSION_METRICS.items():
                 yield (f'{name}: {text} by covered fraction, mean over the kinds of occluder, and difference to the '
                        'baseline with its interval over seeds', ['Variant', *fractions],
-                       list(_occlusion_rows(study, summary, name, metric, fractions)))
+                       _cell_rows(study, summary, 'occlusion_',
+                                  [(name, metric, 'mean', fraction) for fraction in fractions]))
 
 
 def _models(study: Study, summary: Dict[str, Any], models: Dict[str, dict]) -> Iterator[List[str]]:
@@ -181,26 +189,16 @@ def _main_rows(study: Study, summary: Dict[str, Any], name: str) -> Iterator[Lis
                _number(compared.get('detectable'), 100, 1)]
 
 
-def _slice_rows(study: Study, summary: Dict[str, Any], name: str, parts: Sequence[str], metric: str
-                ) -> Iterator[List[str]]:
-    for variant in study.variants:
-        cells = [_cell(summary, '', variant, name, part, metric) for part in parts]
-        if any(cells):
-            yield [study.label(variant), *cells]
-
-
-def _occlusion_rows(study: Study, summary: Dict[str, Any], name: str, metric: str, fractions: Sequence[str]
-                    ) -> Iterator[List[str]]:
-    for variant in study.variants:
-        cells = [_cell(summary, 'occlusion_', variant, name, metric, 'mean', fraction) for fraction in fractions]
-        if any(cells):
-            yield [study.label(variant), *cells]
+def _cell_rows(study: Study, summary: Dict[str, Any], kind: str, places: Sequence[Sequence[str]]) -> List[List[str]]:
+    """Return a row for each variant with results; each place leads to a cell in the variant's table of this kind."""
+    cells = {variant: [_cell(summary, kind, variant, *place) for place in places] for variant in study.variants}
+    return [[study.label(variant), *row] for variant, row in cells.items() if any(row)]
 
 
 def _cell(summary: Dict[str, Any], kind: str, *place: str) -> str:
     """Format a mean, and the difference to the baseline with its interval over seeds."""
-    value = _get(summary[f'{kind}estimates'], *place)
-    compared = _get(summary[f'{kind}differences'], *place)
+    value = _get(summary, f'{kind}estimates', *place)
+    compared = _get(summary, f'{kind}differences', *place)
     if value is None:
         return ''
     text = _number(value['mean'], 100, 1)

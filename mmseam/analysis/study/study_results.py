@@ -45,6 +45,7 @@ class RunResult:
         settings (dict): Parameters, GFLOPs, epochs, image size, versions and hardware.
         matches (dict): Matches of each class and image by evaluation set and slice; class by class.
         occlusion (dict): Occlusion curves by evaluation set.
+        wider_face (dict): WIDER FACE's AP by evaluation set and subset.
     """
 
     variant: str
@@ -54,6 +55,7 @@ class RunResult:
     settings: Dict[str, Any]
     matches: Dict[MatchKey, List[List[ImageMatches]]]
     occlusion: Dict[str, OcclusionCurve] = field(default_factory=dict)
+    wider_face: Dict[str, Dict[str, float]] = field(default_factory=dict)
 
     @staticmethod
     def path(folder: Path, variant: str, seed: int) -> Path:
@@ -81,7 +83,7 @@ class RunResult:
         content = dict(
             variant=self.variant, seed=self.seed, fingerprint=self.fingerprint, evaluation=self.evaluation,
             settings=self.settings, matches=counts,
-            occlusion={name: asdict(curve) for name, curve in self.occlusion.items()})
+            occlusion={name: asdict(curve) for name, curve in self.occlusion.items()}, wider_face=self.wider_face)
         with atomic_write(path) as file:
             json.dump(content, file, indent=None, separators=(',', ':'), sort_keys=True)
             file.write('\n')
@@ -106,7 +108,7 @@ class RunResult:
                 matches = {tuple(key.split('/')): [_unpack(arrays, *key.split('/'), index) for index in range(number)]
                            for key, number in content['matches'].items()}
             curves = {name: OcclusionCurve(**curve) for name, curve in content['occlusion'].items()}
-            return cls(matches=matches, occlusion=curves, **{
+            return cls(matches=matches, occlusion=curves, wider_face=content.get('wider_face', {}), **{
                 key: content[key] for key in ('variant', 'seed', 'fingerprint', 'evaluation', 'settings')})
         except OSError as error:
             raise StudyFileError(f'{path}: cannot be read: {error}; delete it to repeat the run') from None

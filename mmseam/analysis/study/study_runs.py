@@ -19,7 +19,7 @@ from mmseam.inference.detector import Detector, load_detector
 from mmseam.version import __version__
 
 from .study_config import fingerprint, model_config, run_config
-from .study_evaluation import evaluation_digest, match_all, occlusion_of_all
+from .study_evaluation import evaluation_digest, occlusion_of_all, score_all
 from .study_file import Study, StudyFileError
 from .study_latency import study_device
 from .study_results import RunResult
@@ -83,9 +83,10 @@ def run(study: Study, folder: Path, variant: str, seed: int) -> Path:
         # Squares, as in tools/test.py
         return load_detector(work_dir / f'config_{side}.py', checkpoint, rect=False)
 
+    scores = score_all(study, load)
     return RunResult(
-        variant, seed, digest, evaluated, _settings(study, cfg), match_all(study, load),
-        occlusion_of_all(study, load)).save(results_folder(folder))
+        variant, seed, digest, evaluated, _settings(study, cfg), scores.matches, occlusion_of_all(study, load),
+        scores.wider_face).save(results_folder(folder))
 
 
 def _is_current(path: Path, digest: str, evaluated: str) -> bool:

@@ -79,9 +79,10 @@ def summarize(study: Study, runs: Runs, num_resamples: int = NUM_RESAMPLES, prog
         progress (bool): Whether to show a progress bar. Defaults to True.
 
     Returns:
-        dict: ``estimates`` and ``differences`` by variant, set, slice and metric, and ``occlusion_estimates`` and
+        dict: ``estimates`` and ``differences`` by variant, set, slice and metric; ``occlusion_estimates`` and
         ``occlusion_differences`` by variant, set, metric (``recall50`` or ``AP50``), kind of occluder and covered
-        fraction. Plain numbers for JSON.
+        fraction; and, if a set has WIDER FACE's ground truth, ``wider_face_estimates`` and ``wider_face_differences``
+        by variant, set and subset. Plain numbers for JSON.
     """
     keys = [(name, part) for name, item in study.evaluate.items() for part in (ALL, *item.slices)
             if any((name, part) in result.matches for result in runs.values())]
@@ -97,7 +98,20 @@ def summarize(study: Study, runs: Runs, num_resamples: int = NUM_RESAMPLES, prog
         metrics = next(iter(samples.values())).values if samples else ()
         places = {metric: (name, *metric.split('/')) for metric in metrics}
         _compare(study, samples, places, report['occlusion_estimates'], report['occlusion_differences'])
+    report.update(_wider_face(study, runs))
     return report
+
+
+def _wider_face(study: Study, runs: Runs) -> Dict[str, dict]:
+    tables: Dict[str, dict] = {}
+    for name in study.evaluate:
+        samples = {run: Samples.without_resamples(result.wider_face[name]) for run, result in runs.items()
+                   if name in result.wider_face}
+        if samples:
+            places = {subset: (name, subset) for subset in next(iter(samples.values())).values}
+            _compare(study, samples, places, tables.setdefault('wider_face_estimates', {}),
+                     tables.setdefault('wider_face_differences', {}))
+    return tables
 
 
 def _compare(study: Study, samples: 'AllSamples', places: Mapping[str, tuple], estimates: dict,
@@ -143,6 +157,10 @@ class Samples:
         return cls({metric: float(row[0]) for metric, row in zip(METRICS, values)},
                    {metric: row[1:] for metric, row in zip(METRICS, values)})
 
+    @classmethod
+    def without_resamples(cls, values: Dict[str, float]) -> 'Samples':
+        """Take metrics that are not resampled over images."""
+        return cls(dict(values), {metric: np.full(1, np.nan) for metric in values})
 
     @classmethod
     def of_occlusion(cls, curve: OcclusionCurve, num_resamples: int) -> 'Samples':
