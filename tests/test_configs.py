@@ -29,7 +29,7 @@ coco_config = walk(path for path in LEAVES if path.stem.endswith('_coco'))
 attention_config = walk(path for path in LEAVES if re.match(r'yolo11_n_.*seam.*_widerface', path.stem))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _parse(path):
     return Config.fromfile(path)
 

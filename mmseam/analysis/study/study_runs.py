@@ -4,7 +4,7 @@ import platform
 import shutil
 import sys
 import time
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Callable, List
 
@@ -77,7 +77,7 @@ def run(study: Study, folder: Path, variant: str, seed: int) -> Path:
     work_dir = folder / 'runs' / f'{variant}_seed{seed}'
     checkpoint = _train(cfg, work_dir, digest, study.epochs)
 
-    @lru_cache(maxsize=None)  # sets of one size share a detector
+    @cache  # sets of one size share a detector
     def load(side: int) -> Detector:
         model_config(study, variant, side).dump(str(work_dir / f'config_{side}.py'))
         # Squares, as in tools/test.py

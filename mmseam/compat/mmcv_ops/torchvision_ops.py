@@ -1,5 +1,5 @@
 """Access to torchvision's compiled operators."""
-from functools import lru_cache
+from functools import cache
 from types import ModuleType
 from typing import Optional
 
@@ -8,7 +8,7 @@ import torch
 __all__ = ['torchvision_ops']
 
 
-@lru_cache(maxsize=None)
+@cache
 def torchvision_ops(device_type: str) -> Optional[ModuleType]:
     """Return ``torchvision.ops`` if its operators run on a device, else None; tried once per device type.
 

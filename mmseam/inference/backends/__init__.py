@@ -1,6 +1,6 @@
 """Backends with a common interface: PyTorch for checkpoints, and the libraries that run exported files."""
 import logging
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, Dict, Optional, Type, Union
 
@@ -30,7 +30,7 @@ def is_exported(path: Union[str, Path]) -> bool:
     return Path(path).suffix.lower() in _BACKENDS
 
 
-@lru_cache(maxsize=None)
+@cache
 def _warn_of_program(path: Path) -> None:
     """Warn once per file that loading it runs code."""
     print_log(f'{path} is a PyTorch program, which can run any code of its author: load such files only from '
