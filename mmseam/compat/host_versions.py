@@ -15,13 +15,14 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from packaging.requirements import Requirement
 
-__all__ = ['ONEDL_HOSTS', 'HostVersionError', 'check_host_versions', 'distribution_of']
+__all__ = ['ONEDL_HOSTS', 'ONEDL_MMCV', 'HostVersionError', 'check_host_versions', 'distribution_of']
 
 _HOSTS = ('torch', 'setuptools', 'mmengine', 'mmdet', 'mmyolo')
 # All three install the package folder `mmcv`.
 _MMCV_DISTRIBUTIONS = ('mmcv', 'mmcv-lite', 'mmcv-full')
 #: OneDL's hosts, as in requirements-onedl.txt
-ONEDL_HOSTS = ('onedl-mmengine>=0.10.12,<0.11', 'onedl-mmcv>=2.3.6,<2.4', 'onedl-mmdetection>=3.5.1,<3.6')
+ONEDL_MMCV = 'onedl-mmcv>=2.3.6,<2.4'
+ONEDL_HOSTS = ('onedl-mmengine>=0.10.12,<0.11', ONEDL_MMCV, 'onedl-mmdetection>=3.5.1,<3.6')
 _ONEDL_NAMES = tuple(Requirement(each).name for each in ONEDL_HOSTS)
 _ONEDL_NOTE = ('(These are the hosts of OneDL. Install mmseam beside them with `--no-deps`, so that pip does not '
                'install MMEngine, mmdet and mmcv-lite over them; requirements-onedl.txt lists what else it needs.)')

@@ -6,6 +6,7 @@ from importlib import metadata
 import pytest
 
 from mmseam.compat.host_versions import ONEDL_HOSTS, HostVersionError, check_host_versions, distribution_of
+from mmseam.compat.mmcv_ops import needs_compiled_mmcv
 
 GOOD = {
     'torch': '2.13.0+cpu', 'setuptools': '81.0.0', 'mmengine': '0.10.7', 'mmdet': '3.3.0', 'mmyolo': '0.6.0',
@@ -157,6 +158,16 @@ def test_advice_for_an_incomplete_mixture_installs_all_of_onedl(install):
 def test_distribution_of_a_package(install, changes, expected):
     install(**changes)
     assert [distribution_of(name) for name in ('mmengine', 'mmcv', 'mmdet', 'mmyolo')] == expected
+
+
+@pytest.mark.parametrize(('changes', 'expected', 'other'), [
+    (dict(), 'uninstall -y mmcv-lite, then python -m pip install "mmcv>=2.0.0,<2.1.0"', 'onedl'),
+    (ONEDL, '--no-build-isolation "onedl-mmcv>=2.3.6,<2.4"', 'mmcv-lite'),
+])
+def test_advice_for_a_missing_operator_is_that_of_the_installed_set(install, changes, expected, other):
+    install(**changes)
+    text = str(needs_compiled_mmcv('deform_conv'))
+    assert expected in text and other not in text
 
 
 def test_requirements_of_onedl_differ_in_the_hosts_only(repo):

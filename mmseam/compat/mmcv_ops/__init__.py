@@ -20,7 +20,12 @@ def needs_compiled_mmcv(operator: str) -> NotImplementedError:
     Returns:
         NotImplementedError: The error to raise; it says what to do.
     """
+    from mmseam.compat.host_versions import ONEDL_MMCV, distribution_of  # reading package metadata takes milliseconds
+    installed = distribution_of('mmcv')
+    # Without PyTorch in the build environment, and from pip's cache, there are no operators
+    build = (f'python -m pip install --force-reinstall --no-deps --no-cache-dir --no-build-isolation "{ONEDL_MMCV}"'
+             if installed == 'onedl-mmcv' else
+             f'python -m pip uninstall -y {installed}, then python -m pip install "mmcv>=2.0.0,<2.1.0"')
     return NotImplementedError(
-        f'the operator `{operator}` exists only in a compiled mmcv, and mmcv-lite is installed: build mmcv with a '
-        'compiler (python -m pip uninstall -y mmcv-lite, then python -m pip install "mmcv>=2.0.0,<2.1.0"), or '
-        'choose a model that does not use it')
+        f'the operator `{operator}` exists only in a compiled mmcv, and {installed} is installed without it: build '
+        f'mmcv with a compiler ({build}), or choose a model that does not use it')
