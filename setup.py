@@ -83,6 +83,7 @@ if __name__ == '__main__':
         extras_require=dict(
             deploy=['onnx>=1.16', 'onnxruntime>=1.18', 'onnxscript>=0.2', 'openvino>=2024.3'],
             study=['submitit>=1.5'],
+            cam=['grad-cam>=1.5', 'torchvision'],
             docs=['mkdocs-material>=9.5', 'mkdocstrings[python]>=1.0'],
             tests=['pytest', 'pytest-cov', 'pytest-xdist', 'hypothesis'],
             lint=['ruff', 'codespell', 'import-linter', 'mypy', 'pre-commit']),

@@ -1,26 +1,22 @@
 """Channel gains of SEAM and MultiSEAM on covered and uncovered versions of the same faces."""
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Union
 
-import cv2
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import nn
 from tqdm import tqdm
 
-from mmseam.datasets.occlusion import BoxSample, check_request, clip_box
+from mmseam.datasets.occlusion import BoxSample, check_request
 from mmseam.evaluation.functional.figure_style import COLORS, save_figure
 from mmseam.inference.detector import load_detector
-from mmseam.inference.media import read_image
 from mmseam.inference.trained_detector import load_trained_detector
 from mmseam.models.plugins.channel_gate import ExponentialChannelGate
 from mmseam.utils.atomic_write import atomic_write
 from mmseam.utils.config import load_config
 
-from .occlusion_curves.curves import cover_sample, donor_pool
-
-_CONTEXT = 1.0  # sides of the box to show on each side of it
+from .face_pairs import face_pairs
 
 
 class LayerGains(NamedTuple):
@@ -88,8 +84,8 @@ def measure_gains(model: nn.Module,
                   progress: Optional[Callable[[], Any]] = None) -> List[LayerGains]:
     """Measure the gains of all SEAM and MultiSEAM layers on single faces.
 
-    Each face is cut out with its surroundings, three times as wide and high as its box, because a gain is one number
-    for the whole map: on complete images, the faces would hardly matter.
+    Each face is cut out with its surroundings, because a gain is one number for the whole map: on complete images, the
+    faces would hardly matter.
 
     Args:
         model (nn.Module): A detector whose layers are not fused, see ``load_trained_detector``.
@@ -118,7 +114,7 @@ def measure_gains(model: nn.Module,
     try:
         for pair in face_pairs(samples, kind, fraction, size, max_faces, seed):
             with torch.inference_mode():
-                batch = preprocess(pair)
+                batch = preprocess([pair.uncovered, pair.covered])
                 model(torch.from_numpy(batch.inputs).to(next(model.parameters()).device), mode='tensor')
             if progress is not None:
                 progress()
@@ -126,54 +122,6 @@ def measure_gains(model: nn.Module,
         for hook in hooks:
             hook.remove()
     return [LayerGains(name.rpartition('.')[0], *np.stack(gains, 1)) for name, gains in rows.items()]
-
-
-def face_pairs(samples: Sequence[BoxSample], kind: str, fraction: float, size: int, max_faces: int,
-               seed: int) -> Iterator[Tuple[np.ndarray, np.ndarray]]:
-    """Cut out the largest faces of a dataset, uncovered and covered.
-
-    Args:
-        samples (Sequence[BoxSample]): Images and boxes.
-        kind (str): Kind of occluder.
-        fraction (float): Covered fraction.
-        size (int): Longer side of the images in pixels.
-        max_faces (int): Number of faces.
-        seed (int): Seed of the occluders.
-
-    Yields:
-        tuple: The face uncovered and covered, both (h, w, 3), BGR.
-
-    Raises:
-        ValueError: There is no face.
-    """
-    conditions = [(kind, float(fraction))]
-    pool = donor_pool(samples, conditions, seed)
-    for sample in _with_largest_faces(samples, max_faces):
-        image, (covered, ) = read_image(sample.path), cover_sample(sample, conditions, seed, pool).values()
-        for box in sample.boxes[~sample.ignore]:
-            yield _cut_out(image, box, size), _cut_out(covered.image, box, size)
-
-
-def _with_largest_faces(samples: Sequence[BoxSample], number: int) -> List[BoxSample]:
-    """Return the samples with the largest faces only; the other boxes of these images are ignored."""
-    heights = np.concatenate([np.where(sample.ignore, 0, sample.boxes[:, 3] - sample.boxes[:, 1])
-                              for sample in samples] or [np.zeros(0)])
-    chosen = np.zeros(len(heights), bool)
-    chosen[np.argsort(-heights, kind='stable')[:number]] = True
-    chosen &= heights > 0
-    if not chosen.any():
-        raise ValueError('there is no face in the data')
-    parts = np.split(chosen, np.cumsum([len(sample.boxes) for sample in samples])[:-1])
-    return [BoxSample(sample.path, sample.boxes, ~part) for sample, part in zip(samples, parts) if part.any()]
-
-
-def _cut_out(image: np.ndarray, box: np.ndarray, size: int) -> np.ndarray:
-    margin = _CONTEXT * np.tile(box[2:] - box[:2], 2) * [-1, -1, 1, 1]
-    left, top, right, bottom = np.rint(clip_box(box + margin, image.shape[:2])).astype(int)
-    part = image[top:max(bottom, top + 1), left:max(right, left + 1)]
-    scale = size / max(part.shape[:2])
-    sides = max(round(scale * part.shape[1]), 1), max(round(scale * part.shape[0]), 1)
-    return cv2.resize(part, sides, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
 
 
 def plot_gains(layers: Sequence[LayerGains], path: Union[str, Path], label: str) -> None:

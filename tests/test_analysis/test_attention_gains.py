@@ -6,7 +6,8 @@ import torch
 from coco_files import coco_box, write_coco
 from torch import nn
 
-from mmseam.analysis.attention_gains import draw_gains, face_pairs, measure_gains, plot_gains
+from mmseam.analysis.attention_gains import draw_gains, measure_gains, plot_gains
+from mmseam.analysis.face_pairs import face_pairs
 from mmseam.datasets.occlusion import load_samples
 from mmseam.inference.preprocessing import ImageBatch
 from mmseam.models import SEAM, MultiSEAM
@@ -39,8 +40,10 @@ def samples(tmp_path_factory) -> list:
 
 def test_largest_faces_are_cut_out(samples):
     pairs = list(face_pairs(samples, 'lower', .5, 90, 2, 0))
-    assert [pair[0].shape for pair in pairs] == [(90, 90, 3), (90, 79, 3)]
-    uncovered, covered = pairs[0]
+    assert [pair.uncovered.shape for pair in pairs] == [(90, 90, 3), (90, 79, 3)]
+    assert pairs[1].box == pytest.approx(np.array([10, 5, 40, 45]) * 90 / 80)
+    uncovered, covered, box = pairs[0]
+    assert box == pytest.approx([30, 30, 60, 60])
     image = cv2.imread(str(samples[0].path))[0:60, 20:80]
     assert np.array_equal(uncovered, cv2.resize(image, (90, 90), interpolation=cv2.INTER_CUBIC))
     changed = (uncovered != covered).any(2)
@@ -57,7 +60,7 @@ def test_gains_are_those_of_the_layers(samples):
     assert [layer.covered.shape for layer in layers] == [(3, 3)] * 2
     with torch.no_grad():
         for index, pair in enumerate(face_pairs(samples, 'lower', .5, 60, 3, 0)):
-            batch = torch.from_numpy(stack(pair).inputs)
+            batch = torch.from_numpy(stack(pair[:2]).inputs)
             for layer, gains in zip(layers, (model.first.gain(batch), model.second.gain(model.first(batch)))):
                 assert layer.uncovered[index] == pytest.approx(gains[0].numpy())
                 assert layer.covered[index] == pytest.approx(gains[1].numpy())

@@ -1,5 +1,6 @@
-"""Draw the channel gains of SEAM and MultiSEAM on covered and uncovered versions of the same faces."""
+"""Draw channel gains of SEAM and MultiSEAM, or class activation maps, on covered and uncovered versions of faces."""
 import argparse
+from functools import partial
 
 
 def parse_args() -> argparse.Namespace:
@@ -12,7 +13,11 @@ def parse_args() -> argparse.Namespace:
                         'file, or WIDER_*/images next to wider_face_split/)')
     parser.add_argument('--skip-missing', action='store_true', help='skip images that do not exist')
     parser.add_argument('--out-dir', required=True, metavar='FOLDER',
-                        help='folder for gains.png, gains.pdf and gains.npz (faces × channels by layer)')
+                        help='folder for gains.png, gains.pdf and gains.npz (faces × channels by layer), or maps.png '
+                        'and maps.pdf')
+    parser.add_argument('--cam', choices=('gradcam', 'hirescam', 'layercam', 'eigencam'), metavar='METHOD',
+                        help='draw class activation maps instead of gains, of any one-stage detector: gradcam, '
+                        "hirescam, layercam or eigencam (needs pip install 'mmseam[cam]')")
     parser.add_argument('--kind', default='lower',
                         help='occluder: lower, upper, block, bars, texture or face (default: %(default)s)')
     parser.add_argument('--fraction', type=float, default=0.6, help='covered fraction (default: %(default)s)')
@@ -31,15 +36,17 @@ def main() -> None:
     args = parse_args()
 
     import mmseam  # noqa: F401, I001  (before any host package)
+    from mmseam.analysis.activation_maps import draw_activation_maps
     from mmseam.analysis.attention_gains import draw_gains
     from mmseam.datasets.occlusion import default_image_folder, load_samples
 
     try:
         samples = load_samples(args.data, args.images or default_image_folder(args.data),
                                missing='skip' if args.skip_missing else 'error')
-        text = draw_gains(args.config, args.checkpoint, samples, args.out_dir, args.kind, args.fraction, args.size,
-                          args.num_faces, args.seed)
-    except (OSError, ValueError) as error:
+        draw = partial(draw_activation_maps, method=args.cam) if args.cam else draw_gains
+        text = draw(args.config, args.checkpoint, samples, args.out_dir, kind=args.kind, fraction=args.fraction,
+                    size=args.size, max_faces=args.num_faces, seed=args.seed)
+    except (ImportError, OSError, ValueError) as error:
         raise SystemExit(f'error: {error}') from None
     print(text)
     print(f'written: {args.out_dir}')
