@@ -1,4 +1,4 @@
-"""Data and configs of ``recipe_parity.py``: one split of real faces in the formats of both sides."""
+"""Data, configs and scores of ``recipe_parity.py``: one split of real faces in the formats of both sides."""
 import json
 import random
 from pathlib import Path
@@ -62,6 +62,19 @@ def score(annotations: Path, detections: Path) -> dict:
     evaluation.accumulate()
     precision = evaluation.eval['precision'][:, :, 0, 0, 2]  # threshold, recall; one class, every area, 300 boxes
     return dict(AP=float(precision.mean()), AP50=float(precision[0].mean()), AP75=float(precision[5].mean()))
+
+
+def optimizer_facts(checkpoint: Path) -> dict:
+    """Read the number of optimizer steps, and the last rates and weight decay of the three groups.
+
+    Args:
+        checkpoint (Path): Checkpoint of a training with mmseam.
+    """
+    from mmseam.compat.safe_checkpoints import load_checkpoint_file
+    content = load_checkpoint_file(checkpoint, map_location='cpu')
+    groups = content['optimizer']['param_groups']
+    return dict(steps=int(content['ema_state_dict']['steps']), rates=[group['lr'] for group in groups],
+                weight_decay=[group['weight_decay'] for group in groups])
 
 
 # ======================== Config ========================

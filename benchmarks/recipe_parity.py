@@ -22,7 +22,7 @@ import tempfile
 from pathlib import Path
 
 from common import machine, write_json
-from parity_data import child_config, score, write_split
+from parity_data import child_config, optimizer_facts, score, write_split
 
 FOLDER = Path(__file__).resolve().parent
 TOOLS = FOLDER.parent / 'tools'
@@ -109,7 +109,8 @@ def run_ours(args, folder: Path, seed: int) -> dict:
         launch = [*launch, '-m', 'torch.distributed.run', '--nproc_per_node', args.processes, '--master_port', 29511]
         option = ['--launcher', 'pytorch']
     call(args, folder / 'log.txt', *launch, TOOLS / 'train.py', config, '--work-dir', folder, *option)
-    return detect(args, folder, config, folder / f'epoch_{args.epochs}.pth')
+    weights = folder / f'epoch_{args.epochs}.pth'
+    return dict(detect(args, folder, config, weights), optimizer=optimizer_facts(weights))
 
 
 def write_config(args, folder: Path, seed: int) -> Path:

@@ -1,6 +1,7 @@
 """Ultralytics' side of ``recipe_parity.py``: train, or record the schedule; runs with the peer's interpreter.
 
     python training_driver.py trace OUT.json --images 600 --batch 16 --epochs 100
+    python training_driver.py trace OUT.json --images 117266 --batch 128 --epochs 500 --classes 80 --every 20
     python training_driver.py start OUT --weights yolo11n-pose.pt
     python training_driver.py train OUT --imgsz 160 --epochs 10 --seed 0
 
@@ -27,26 +28,32 @@ from ultralytics.models.yolo.detect import DetectionTrainer  # noqa: E402
 from ultralytics.nn.modules import head as modules_of_heads  # noqa: E402
 from ultralytics.nn.tasks import DetectionModel  # noqa: E402
 
+WARM_UP_EPOCHS = 3
+
 
 # ======================== Schedule ========================
 class NoNetwork(torch.nn.Module):
-    """One weight, one normalization layer and one bias, for the three parameter groups."""
+    """One weight, one normalization layer and one bias, for the three parameter groups; without gradients."""
 
     def __init__(self, classes):
         super().__init__()
         self.conv, self.norm, self.nc = torch.nn.Conv2d(1, 1, 1), torch.nn.BatchNorm2d(1), classes
 
     def forward(self, batch):
-        loss = self.norm(self.conv(batch['img'])).sum() * 0
-        return loss, loss.detach().reshape(1)
+        return SimpleNamespace(backward=lambda: None), torch.zeros(1)
 
 
 class NoData(list):
-    """As many empty batches as the images would fill."""
+    """As many empty batches as the images would fill, of which an epoch runs ``most``."""
+
+    most = None
 
     def __init__(self, images, batch):
         super().__init__([dict(img=torch.zeros(2, 1, 2, 2), cls=torch.zeros(0))] * math.ceil(images / batch))
         self.dataset, self.num_workers = range(images), 0
+
+    def __iter__(self):
+        return itertools.islice(super().__iter__(), self.most)
 
     def reset(self):
         pass
@@ -56,7 +63,8 @@ class ScheduleTrainer(BaseTrainer):
     """Ultralytics' training loop and schedule without data, network, validation and files."""
 
     def __init__(self, images, classes, **overrides):
-        self.images, self.classes, self.num_steps, self.rows, self.steps = images, classes, 0, [], []
+        self.images, self.classes, self.num_steps = images, classes, 0
+        self.iterations, self.rows, self.steps = [], [], []
         super().__init__(overrides=dict(overrides, device='cpu', val=False, plots=False, amp=False, save=False))
 
     def get_dataset(self):
@@ -83,6 +91,9 @@ class ScheduleTrainer(BaseTrainer):
     def _close_dataloader_mosaic(self):
         pass
 
+    def _clear_memory(self):  # half of the time of a long trace
+        pass
+
     def validate(self):
         return {}, 0
 
@@ -99,7 +110,13 @@ class ScheduleTrainer(BaseTrainer):
         super().optimizer_step()
         self.num_steps += 1
 
+    def shorten_later_epochs(self):
+        if self.epoch >= WARM_UP_EPOCHS:
+            self.train_loader.most = 2
+
     def note(self):
+        first = self.epoch * len(self.train_loader)
+        self.iterations.append(max(first, self.iterations[-1] + 1) if self.iterations else 0)
         bias, weight, norm = self.optimizer.param_groups
         self.rows.append([weight['lr'], norm['lr'], bias['lr'], weight.get('momentum'), self.accumulate])
         self.steps.append(self.num_steps)
@@ -110,22 +127,41 @@ def runs(values):
     return [[value, len(list(group))] for value, group in itertools.groupby(values)]
 
 
+def complete(trainer, stepped):
+    """Return all settings, and the numbers of iterations between steps."""
+    indices = [index for index, step in enumerate(stepped) if step]
+    intervals = [now - last for last, now in zip([-1] + indices, indices)]
+    return dict(ema_updates=trainer.ema.updates, settings=runs(trainer.rows), step_intervals=runs(intervals))
+
+
+def thinned(trainer, stepped, every):
+    """Return the settings and steps of a part of the iterations, with their indices in the training."""
+    length = len(trainer.train_loader)
+    kept = [index for index, iteration in enumerate(trainer.iterations)
+            if iteration >= WARM_UP_EPOCHS * length or iteration % every == 0 or iteration % length in (0, length - 1)]
+    iterations, rows, steps = ([values[index] for index in kept]
+                               for values in (trainer.iterations, trainer.rows, stepped))
+    return dict(iterations=iterations, settings=runs(rows), stepped=runs(steps))
+
+
 def trace(args):
-    """Record rates of weights, normalization and biases, momentum, accumulation, and iterations between steps."""
+    """Record rates of weights, normalization and biases, momentum, accumulation, and steps.
+
+    With ``--every``, only the warm-up is run completely; later, within an epoch nothing changes.
+    """
     trainer = ScheduleTrainer(
         args.images, args.classes, data=None, model='', epochs=args.epochs, batch=args.batch,
         optimizer=args.optimizer, patience=0, project=str(args.out.parent), name=args.out.stem, exist_ok=True,
         verbose=False)
     trainer.add_callback('on_train_batch_end', ScheduleTrainer.note)
+    if args.every:
+        trainer.add_callback('on_train_epoch_start', ScheduleTrainer.shorten_later_epochs)
     trainer.train()
-    group = trainer.optimizer.param_groups[1]
-    before = [0, *trainer.steps]
-    stepped = [index for index, steps in enumerate(trainer.steps) if steps != before[index]]
-    intervals = [now - last for last, now in zip([-1] + stepped, stepped)]
+    stepped = [now != before for before, now in zip([0, *trainer.steps], trainer.steps)]
     args.out.write_text(json.dumps(dict(
         images=args.images, batch=args.batch, epochs=args.epochs, optimizer=args.optimizer, classes=args.classes,
-        chosen=type(trainer.optimizer).__name__, weight_decay=group['weight_decay'], ema_updates=trainer.ema.updates,
-        settings=runs(trainer.rows), step_intervals=runs(intervals))))
+        chosen=type(trainer.optimizer).__name__, weight_decay=trainer.optimizer.param_groups[1]['weight_decay'],
+        **thinned(trainer, stepped, args.every) if args.every else complete(trainer, stepped))))
 
 
 # ======================== Training ========================
@@ -213,6 +249,8 @@ def main():
     parser.add_argument('--optimizer', default='SGD', choices=['SGD', 'auto'])
     parser.add_argument('--images', type=int, default=600, help='of a trace')
     parser.add_argument('--classes', type=int, default=1, help='of a trace')
+    parser.add_argument('--every', type=int, metavar='N',
+                        help='of a trace: every N-th iteration of the warm-up and the first two of each later epoch')
     parser.add_argument('--imgsz', type=int, default=160)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--close-mosaic', type=int, default=10)

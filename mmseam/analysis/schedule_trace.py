@@ -16,23 +16,32 @@ from mmseam.registry import HOOKS
 
 
 class ScheduleTrace(NamedTuple):
-    """Schedule of a training of N iterations.
+    """Schedule of a training, in all of its iterations or in N of them.
 
     Attributes:
+        iterations (ndarray): Indices of the N iterations in the training. Shape (N,).
+        num_iterations (int): Iterations of the training.
         rates (ndarray): Learning rates of weights, normalization weights and biases. Shape (N, 3).
         momentum (ndarray): Momentum; NaN for an optimizer without one. Shape (N,).
         accumulation (ndarray): Batches per optimizer step. Shape (N,).
-        steps (ndarray): Number of optimizer steps up to and including each iteration. Shape (N,).
+        stepped (ndarray): Whether the optimizer stepped. Shape (N,).
         weight_decay (tuple[float]): Weight decay of the three groups.
         optimizer (str): Class name of the optimizer.
     """
 
+    iterations: np.ndarray
+    num_iterations: int
     rates: np.ndarray
     momentum: np.ndarray
     accumulation: np.ndarray
-    steps: np.ndarray
+    stepped: np.ndarray
     weight_decay: Tuple[float, ...]
     optimizer: str
+
+    @property
+    def steps(self) -> np.ndarray:
+        """Number of optimizer steps up to and including each of the N iterations."""
+        return self.stepped.cumsum()
 
 
 class _TinyNetwork(torch.nn.Module):
@@ -77,8 +86,9 @@ def trace_schedule(cfg: Config, num_images: int, num_processes: int = 1) -> Sche
         rows.append((*(group['lr'] for group in groups), groups[0].get('momentum', math.nan),
                      optim_wrapper.accumulative_counts, len(steps)))
     table = np.array(rows)
-    return ScheduleTrace(table[:, :3], table[:, 3], table[:, 4].astype(int), table[:, 5].astype(int),
-                         tuple(group['weight_decay'] for group in groups), type(optim_wrapper.optimizer).__name__)
+    return ScheduleTrace(np.arange(len(rows)), len(rows), table[:, :3], table[:, 3], table[:, 4].astype(int),
+                         np.diff(table[:, 5], prepend=0) > 0, tuple(group['weight_decay'] for group in groups),
+                         type(optim_wrapper.optimizer).__name__)
 
 
 class _EmptyLoader:

@@ -39,7 +39,7 @@ def test_schedules_are_drawn_and_compared(recorded, epochs, equal):
         return
     assert process.returncode == 0, process.stdout
     differences = re.findall(r'largest difference of (\w+): (\S+)', process.stdout)
-    assert [name for name, _ in differences] == ['rates', 'momentum', 'accumulation', 'steps']
+    assert [name for name, _ in differences] == ['rates', 'momentum', 'accumulation', 'stepped']
     assert all(float(value) < 1e-12 for _, value in differences)
     assert 'SGD, 380 iterations, 121 optimizer steps' in process.stdout
     assert cv2.imread(str(picture)).std() > 10

@@ -17,14 +17,16 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
+from mmseam.analysis.schedule_plot import largest_differences, read_schedule
 from mmseam.analysis.schedule_trace import trace_schedule
 from mmseam.engine import AccumulatingAmpOptimWrapper, AccumulatingOptimWrapper
 from mmseam.registry import MODELS
 from mmseam.utils.config import load_config
 
 COCO, WIDER = 'yolo11_n_syncbn_fast_8xb16-500e_coco', 'yolo11_n_syncbn_fast_8xb16-250e_widerface'
-# Recorded by `benchmarks/peer/training_driver.py trace` with Ultralytics 8.3.40
+# Recorded by `benchmarks/peer/training_driver.py trace` with Ultralytics 8.3.40, those of `LONG` with `--every 20`
 PEER = json.loads(Path(__file__).with_name('ultralytics_schedules.json').read_text())
+LONG = {WIDER: 'ultralytics_wider.json', COCO: 'ultralytics_coco.json'}
 
 
 def shipped_config(images_per_batch, epochs, name=COCO, **schedule):
@@ -54,12 +56,38 @@ def test_shipped_schedule_is_ultralytics(peer):
     assert trace.weight_decay == (pytest.approx(peer['weight_decay']), 0, 0)
 
 
+@pytest.mark.parametrize('name', [WIDER, pytest.param(COCO, marks=pytest.mark.slow)])
+def test_shipped_configs_at_full_length_are_ultralytics(name):
+    """As shipped, 8 processes with 16 images each: 250 epochs of WIDER FACE, 500 of COCO."""
+    cfg, peer = load_config(name), read_schedule(Path(__file__).with_name(LONG[name]))
+    trace = trace_schedule(cfg, {WIDER: 12880, COCO: 117266}[name], 8)
+    differences = largest_differences(trace, peer)
+    assert set(differences) == {'rates', 'momentum', 'accumulation', 'stepped'} and max(differences.values()) < 1e-12
+    assert trace.optimizer == peer.optimizer and trace.weight_decay == pytest.approx(peer.weight_decay)
+    length = peer.num_iterations // cfg.train_cfg.max_epochs
+    assert len(set(peer.iterations // length)) == cfg.train_cfg.max_epochs
+    assert sum(peer.iterations < 3 * length) > 3 * length / 20
+
+
 @pytest.mark.parametrize('name', [COCO, WIDER])
 def test_processes_share_the_schedule_of_the_whole_batch(name):
     whole, parts = (trace_schedule(shipped_config(batch, 5, name), 600, processes)
                     for batch, processes in ((16, 1), (4, 4)))
     for one, other in zip(whole, parts):
         np.testing.assert_array_equal(one, other)
+
+
+def test_batches_and_processes_share_steps_rates_and_weight_decay_of_each_epoch():
+    """One process with 16 images, two with 8, and one with 8: 600 images are nine or ten optimizer steps."""
+    traces = [trace_schedule(shipped_config(batch, 10), 600, processes)
+              for batch, processes in ((16, 1), (8, 2), (8, 1))]
+    assert [len(trace.steps) for trace in traces] == [380, 380, 750]
+    for trace in traces:
+        warmed_up = slice(3 * len(trace.steps) // 10 - 1, None, len(trace.steps) // 10)  # last iterations of epochs
+        assert set(np.diff(trace.steps[warmed_up])) <= {9, 10}
+        rates = .01 * (1 - np.arange(3, 10) / 10 * .99)
+        np.testing.assert_allclose(trace.rates[warmed_up][1:], rates[:, None].repeat(3, 1), rtol=1e-12)
+        assert trace.weight_decay == (5e-4, 0, 0) and set(trace.momentum[warmed_up][1:]) == {.937}
 
 
 def test_long_trainings_keep_the_optimizer_of_the_config():
@@ -228,7 +256,7 @@ def test_two_processes_that_accumulate_step_like_one_on_the_whole_batch(tmp_path
     command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', __file__,
                str(tmp_path / 'weights')]
     ran = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ, OMP_NUM_THREADS='1'),
-                         timeout=200, check=False)
+                         timeout=600, check=False)
     assert ran.returncode == 0, ran.stderr
     expected = train_linear(linear(), DATA, 1)
     for rank in range(2):

@@ -1,5 +1,6 @@
 """Plot learning rates, momentum and gradient accumulation of a config by epoch, without images or training."""
 import argparse
+from pathlib import Path
 
 
 def parse_args() -> argparse.Namespace:
@@ -31,7 +32,7 @@ def main() -> None:
         cfg = load_config(args.config, args.cfg_options)
         traces = {'mmseam': trace_schedule(cfg, args.num_images, args.num_processes)}
         if args.other:
-            traces['other'] = read_schedule(args.other)
+            traces[f'recorded: {Path(args.other).stem}'] = read_schedule(args.other)
             for name, value in largest_differences(*traces.values()).items():
                 print(f'largest difference of {name}: {value:.1e}')
         plot_schedules(traces, cfg.train_cfg.max_epochs, args.out)
