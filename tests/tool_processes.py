@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Callable, List, Tuple
 
 ROOT = Path(__file__).resolve().parent.parent
+HANGS = 600  # seconds; far more than a tool needs, even on a machine that is busy otherwise
 
 
 def run_tool(name: str, *arguments, succeeds: bool = True) -> str:
     """Run a tool; returns what it wrote to both streams."""
     command = [sys.executable, str(ROOT / 'tools' / name), *map(str, arguments)]
-    process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
+    process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=HANGS,
                              check=False, env=dict(os.environ, OMP_NUM_THREADS='1', MPLBACKEND='Agg'))
     assert (process.returncode == 0) is succeeds, process.stdout
     return process.stdout
@@ -37,12 +38,12 @@ def interrupt_tool(interrupt: Callable[[subprocess.Popen], None], is_begun: Call
     process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                env=environment, start_new_session=True)
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + HANGS
         while not is_begun():
             assert process.poll() is None and time.monotonic() < deadline, process.communicate(timeout=1)[0]
             time.sleep(.1)
         interrupt(process)
-        text = process.communicate(timeout=150)[0]
+        text = process.communicate(timeout=HANGS)[0]
         return process.returncode, text
     finally:
         with suppress(ProcessLookupError):

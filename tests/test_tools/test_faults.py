@@ -14,7 +14,7 @@ import torch
 from full_disk import small_files
 from mmengine.registry import DefaultScope
 from tiny_training import write_tiny_training
-from tool_processes import ROOT, children, interrupt_tool, run_tool
+from tool_processes import HANGS, ROOT, children, interrupt_tool, run_tool
 from wider_face_files import truncate
 
 from mmseam.registry import MODELS
@@ -147,7 +147,7 @@ def test_two_processes_measure_what_one_does(config, checkpoint, tmp_path):
     options = ['--cfg-options', 'test_dataloader.dataset.indices=7']
     run_tool('test.py', config, checkpoint, '--work-dir', tmp_path / 'one', *options)
     command = [ROOT / 'tools' / 'dist_test.sh', config, checkpoint, 2, '--work-dir', tmp_path / 'two', *options]
-    subprocess.run(list(map(str, command)), check=True, capture_output=True, timeout=200,
+    subprocess.run(list(map(str, command)), check=True, capture_output=True, timeout=HANGS,
                    env=dict(os.environ, PYTHON=sys.executable, PORT=free_port(), OMP_NUM_THREADS='1'))
     one, two = read_metrics(tmp_path / 'one'), read_metrics(tmp_path / 'two')
     assert one == two

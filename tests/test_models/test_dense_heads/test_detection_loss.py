@@ -117,7 +117,7 @@ def test_two_processes_compute_the_gradient_of_the_whole_batch(tmp_path, losses,
     command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc_per_node=2', __file__,
                tmp_path / 'gradients.pt', losses, *split]
     environment = dict(os.environ, OMP_NUM_THREADS='1')
-    ran = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=200)
+    ran = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600)
     assert ran.returncode == 0, ran.stderr
     detector = make_detector(losses == 'with switches')
     expected, found = gradients(detector, make_batch(slice(6))), torch.load(tmp_path / 'gradients.pt')
