@@ -30,7 +30,8 @@ def check_config(cfg: Config) -> None:
         ConfigError: Two settings disagree; the message names both keys, their values and the fix.
     """
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmyolo')):
-        _raise_first([*_check_numbers(cfg), *_check_test_cfg(cfg.get('model', {})), *check_arguments(cfg)])
+        _raise_first([*_check_numbers(cfg), *_check_image_size(cfg), *_check_test_cfg(cfg.get('model', {})),
+                      *check_arguments(cfg)])
         problems = [*_check_classes(cfg), *check_widths(cfg.get('model', {}))]
     if problems:
         raise ConfigError('the config contradicts itself:' + ''.join(f'\n- {problem}' for problem in problems))
@@ -50,9 +51,25 @@ def _check_numbers(cfg: Config) -> Iterator[str]:
             yield f'{key} must be a whole number from {least}, not {value!r}'
 
 
+def _check_image_size(cfg: Config) -> Iterator[str]:
+    """Check the setting ``img_scale`` of YOLO11: the maps of its neck fit together for multiples of the stride only."""
+    head = cfg.get('model', {}).get('bbox_head') or {}
+    strides, size = (head.get('head_module') or {}).get('featmap_strides'), cfg.get('img_scale')
+    if not strides or not isinstance(size, (list, tuple)) or not _is_yolo11(head):
+        return
+    stride = max(strides)
+    if any(not isinstance(side, int) or side < stride or side % stride for side in size):
+        near = tuple(max(round(side / stride), 1) * stride for side in size)
+        yield f'img_scale must be multiples of {stride} such as {near}, not {tuple(size)}'
+
+
+def _is_yolo11(head: ConfigDict) -> bool:
+    return str(head.get('type')).endswith('YOLO11Head')
+
+
 def _check_test_cfg(model: ConfigDict) -> Iterator[str]:
     """Check the postprocessing settings of YOLO11's head; other heads may have other settings."""
-    if str((model.get('bbox_head') or {}).get('type')).endswith('YOLO11Head') and model.get('test_cfg') is not None:
+    if _is_yolo11(model.get('bbox_head') or {}) and model.get('test_cfg') is not None:
         try:
             check_test_cfg(model.test_cfg)
         except ValueError as error:

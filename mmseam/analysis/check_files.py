@@ -9,6 +9,8 @@ from mmengine.config import Config
 from mmseam.datasets.wrappers import dataset_configs
 from mmseam.utils.config import ConfigError
 
+_END = 1024  # bytes
+
 
 def check_files(cfg: Config, splits: Iterable[str]) -> None:
     """Check the datasets and evaluators of the splits that will run.
@@ -39,6 +41,9 @@ def _check_dataset(name: str, dataset: Mapping) -> Iterator[str]:
     path = os.path.join(root, file) if isinstance(file, str) and file else ''
     if path and _is_missing(path, os.path.exists):
         yield f'{name}.ann_file: there is no file {path}{_from_here(path)}{_similar(path)}'
+    elif path.endswith('.json') and '://' not in path and not _is_json_object(path):
+        yield (f'{name}.ann_file: {path} is cut off or no COCO JSON file, which begins with {{ and ends with }}; '
+               'write or copy it again')
 
 
 def _check_evaluators(name: str, evaluators: Optional[object]) -> Iterator[str]:
@@ -47,6 +52,14 @@ def _check_evaluators(name: str, evaluators: Optional[object]) -> Iterator[str]:
             path = evaluator.get(key) if isinstance(evaluator, Mapping) else None
             if path and _is_missing(path, exists):
                 yield (f'{name}.{key} ({evaluator.get("type")}): there is no {path}{_from_here(path)}{_similar(path)}')
+
+
+def _is_json_object(path: str) -> bool:
+    """Look at both ends only: parsing a large file takes half a minute."""
+    with open(path, 'rb') as file:
+        first = file.read(_END).lstrip()[:1]
+        file.seek(max(os.path.getsize(path) - _END, 0))
+        return first == b'{' and file.read().rstrip()[-1:] == b'}'
 
 
 def _is_missing(path: object, exists) -> bool:

@@ -25,7 +25,7 @@ def expand_shorthands(args: argparse.Namespace) -> Dict[str, Any]:
         YOLODataError: The data file or a label file is malformed.
         OSError: A file cannot be read or written.
     """
-    known = find_settings(find_config(args.config))
+    known = _settings(find_config(args.config))
     values: Dict[str, Any] = {}
     if getattr(args, 'data', None):
         values.update(_data(args.data, args.config, known))
@@ -41,6 +41,13 @@ def expand_shorthands(args: argparse.Namespace) -> Dict[str, Any]:
         print('settings from the command line, as a config would write them:')
         print(''.join(f'  {line}\n' for line in _format(values)), end='', flush=True)
     return values
+
+
+def _settings(config: Path) -> List[str]:
+    try:
+        return find_settings(config)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise ConfigError(f'{config}: {error}') from None
 
 
 def _data(file: str, config: Union[str, Path], known: List[str]) -> Dict[str, Any]:

@@ -1,4 +1,5 @@
 """COCO dataset for MMYOLO detectors."""
+import json
 import os
 from pathlib import Path
 from typing import List
@@ -36,8 +37,17 @@ class YOLOCocoDataset(YOLOv5CocoDataset):
         *args, **kwargs: See ``mmyolo.YOLOv5CocoDataset``.
 
     Raises:
-        ConfigError: The images are in another folder than ``data_prefix``, or the filters leave no image.
+        ConfigError: The annotation file is no COCO JSON, the images are in another folder than ``data_prefix``, or the
+            filters leave no image.
     """
+
+    def full_init(self) -> None:
+        """Load the annotations."""
+        try:
+            super().full_init()
+        except (json.JSONDecodeError, KeyError) as error:
+            raise ConfigError(f'{self.ann_file}: not COCO JSON ({type(error).__name__}: {error}); write it again '
+                              'with images, annotations and categories') from error
 
     def filter_data(self) -> List[dict]:
         """Filter the training images according to ``filter_cfg``.

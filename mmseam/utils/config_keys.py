@@ -71,6 +71,7 @@ def check_overrides(cfg: Mapping[str, Any], options: Mapping[str, Any]) -> None:
             problem = _unknown_override(new) if not new.path else _unknown(new)
             if problem:
                 raise KeyProblem(problem)
+            _check_new_section(new, value if name == new.name else {name.split('.')[1]: value})
         else:
             _check_type(name, new, value)
 
@@ -97,6 +98,8 @@ def check_child(path: Path, cfg: Mapping[str, Any]) -> None:
             problem = _unknown(new, known)
             if problem:
                 raise KeyProblem(problem)
+        else:
+            _check_new_section(new, value)
 
 
 def closest(key: str, known: Sequence[str], cutoff: float = _CUTOFF) -> str:
@@ -141,6 +144,14 @@ def _unknown_override(new: _NewKey) -> str:
     near = closest(new.key, [*RUNTIME_KEYS, *new.parent], 0.6)
     hint = f'did you mean {near!r}?' if near else '`mmseam config CONFIG` prints the keys'
     return f'there is no key {new.key!r} in the config; {hint}'
+
+
+def _check_new_section(new: _NewKey, value: Any) -> None:
+    """Check a section of the config that the base does not have, such as ``randomness``."""
+    for key in value if new.key in _CLOSED and not new.path and isinstance(value, Mapping) else ():
+        problem = _unknown(_NewKey(new.key, key, {}))
+        if problem:
+            raise KeyProblem(problem)
 
 
 def _unknown(new: _NewKey, known: Optional[Sequence[str]] = None) -> str:

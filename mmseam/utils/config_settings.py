@@ -125,7 +125,7 @@ def _read(path: Path) -> _File:
                      fileExtname=path.suffix)
     for name, value in variables.items():
         text = re.sub(r'\{\{\s*' + name + r'\s*\}\}', lambda _, value=value: Path(value).as_posix(), text)
-    assigned = {node.targets[0].id: node for node in ast.parse(text).body
+    assigned = {node.targets[0].id: node for node in ast.parse(text, str(path)).body
                 if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)}
     resolved = path.resolve()
     return _File(text, assigned, list(_find_bases(path, assigned.get(_BASE))),

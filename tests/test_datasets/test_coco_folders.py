@@ -22,3 +22,13 @@ def test_images_in_another_folder_are_found(tmp_path):
         build(tmp_path)
     with pytest.raises(ConfigError, match="set val_data_prefix = 'train/pictures/'"):
         build(tmp_path, test_mode=True)
+
+
+@pytest.mark.parametrize('text, cause', [
+    ('{"images": [}', 'JSONDecodeError: Expecting value'),
+    ('{"images": [{"id": 0}], "categories": [{}]}', "KeyError: '")],
+    ids=['json', 'keys'])
+def test_a_damaged_file_is_named(tmp_path, text, cause):
+    (tmp_path / 'train.json').write_text(text)
+    with pytest.raises(ConfigError, match=rf'train.json: not COCO JSON \({cause}'):
+        build(tmp_path)
