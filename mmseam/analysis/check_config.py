@@ -48,7 +48,7 @@ def _check_numbers(cfg: Config) -> Iterator[str]:
         section, name = key.split('.')
         value = (cfg.get(section) or {}).get(name, least)
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            yield f'{key} must be a whole number from {least}, not {value!r}'
+            yield f'{key} must be a whole number of at least {least}, not {value!r}'
 
 
 def _check_image_size(cfg: Config) -> Iterator[str]:
@@ -93,7 +93,7 @@ def _check_classes(cfg: Config) -> Iterator[str]:
 def _check_dataset(name: str, dataset: ConfigDict, key: str, number: int) -> Iterator[str]:
     classes = class_names(dataset)
     if isinstance(classes, str):
-        yield (f'{name}.metainfo.classes is the text {classes!r}, not a tuple of names; for a single class write '
+        yield (f'{name}.metainfo.classes is the string {classes!r}, not a tuple of names; for a single class write '
                f'({classes!r}, ), with the comma')
     elif classes is not None and len(classes) != number:
         shown = ', '.join(map(str, classes[:3])) + (', …' if len(classes) > 3 else '')

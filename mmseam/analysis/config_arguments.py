@@ -23,7 +23,7 @@ _SECTIONS = dict(
 _OF_BUILDERS = frozenset(('type', '_scope_', '_delete_', 'priority', 'init_cfg', 'convert_to_iter_based'))
 _OF_SECTIONS = dict(optim_wrapper=frozenset(
     ('constructor', 'paramwise_cfg', 'batch_size_per_gpu', 'base_total_batch_size')))
-# Dicts whose types are no names of a registry, or whose builders take more keys
+# Dicts whose types are not names in a registry, or whose builders take more keys
 _SKIPPED = ('nms', 'init_cfg', 'norm_cfg', 'act_cfg', 'conv_cfg', 'upsample_cfg', 'padding_cfg', 'roi_layer',
             'paramwise_cfg')
 

@@ -18,9 +18,9 @@ import torch
 from mmengine.logging.history_buffer import HistoryBuffer
 from torch import Tensor
 
+from mmseam.utils.container_tree import check_tree
 from mmseam.utils.pickle_names import Name, RestrictedPickleError, UnsafePickleError, name_table
 from mmseam.utils.pickled_arrays import ITEM_SIZES, TensorRecord, TensorUnpickler, torch_names
-from mmseam.utils.restricted_unpickler import check_tree
 from mmseam.utils.torch_file import read_torch_file
 
 __all__ = ['CheckpointFileError', 'load_checkpoint_file', 'protect_checkpoint_loaders']

@@ -80,7 +80,7 @@ def load_config(name: Union[str, Path], cfg_options: Optional[Sequence[str]] = N
                 work_dir: Optional[str] = None, settings: Optional[Mapping[str, Any]] = None) -> Config:
     """Load a config and apply the command-line overrides.
 
-    Settings, the numbers and texts at the top of a shipped base, can be changed in a child config or by an override:
+    Settings, the numbers and strings at the top of a shipped base, can be changed in a child config or by an override:
     ``img_scale = (320, 320)`` changes all pipelines; see :mod:`mmseam.utils.config_settings`.
 
     Args:
@@ -94,6 +94,11 @@ def load_config(name: Union[str, Path], cfg_options: Optional[Sequence[str]] = N
 
     Raises:
         ConfigError: The config does not exist or is invalid, or an override does not fit it.
+
+    Example:
+        >>> cfg = load_config('yolo11_n_syncbn_fast_8xb16-500e_coco', ['img_scale=(320, 320)'])
+        >>> cfg.test_pipeline[1].scale
+        (320, 320)
     """
     path = find_config(name)
     options = {**(settings or {}), **(parse_overrides(cfg_options) if cfg_options else {})}
@@ -211,7 +216,7 @@ def format_config(cfg: Config, key: Optional[str] = None) -> str:
         items = {str(known): item for known, item in items.items()}
         if name not in items:
             near = difflib.get_close_matches(name, items, n=1)
-            hint = f'did you mean {near[0]!r}?' if near else f'known are {", ".join(items) or "none"}'
+            hint = f'did you mean {near[0]!r}?' if near else f'known keys: {", ".join(items) or "none"}'
             raise ConfigError(f'the config has no {key!r}: there is no {name!r}; {hint}')
         value = items[name]
     last = path[-1] if path[-1].isidentifier() else f'item_{path[-1]}'

@@ -27,9 +27,9 @@ _CLOSED = dict(
     train_dataloader=_LOADER, val_dataloader=_LOADER, test_dataloader=_LOADER,
     randomness=('seed', 'diff_rank_seed', 'deterministic'),
     env_cfg=('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'))
-# Numbers that a text may replace: a dynamic loss scale, padding by name, the checkpoint to resume
+# Numbers that a string may replace: a dynamic loss scale, padding by name, the checkpoint to resume
 _TEXT_ALLOWED = ('loss_scale', 'padding', 'resume')
-# Similarity from which a new key counts as a misspelled one: `max_epoch` has .95, `bbox_min_size` .76 to `min_size`
+# Minimum similarity at which a new key counts as misspelled: `max_epoch` has .95, `bbox_min_size` .76 to `min_size`
 _CUTOFF = 0.8
 
 
@@ -63,7 +63,7 @@ def check_overrides(cfg: Mapping[str, Any], options: Mapping[str, Any]) -> None:
         options (Mapping[str, Any]): Values by dotted key.
 
     Raises:
-        KeyProblem: The config has no such key and nothing reads it, or a text replaces a number.
+        KeyProblem: The config has no such key and nothing reads it, or a string replaces a number.
     """
     for name, value in options.items():
         new = _find_new_key(cfg, name.split('.'))
@@ -77,14 +77,14 @@ def check_overrides(cfg: Mapping[str, Any], options: Mapping[str, Any]) -> None:
 
 
 def check_child(path: Path, cfg: Mapping[str, Any]) -> None:
-    """Check a config that inherits others against these.
+    """Check a config that inherits from others against its bases.
 
     Args:
         path (Path): Config file.
         cfg (Mapping[str, Any]): Its content, with the bases.
 
     Raises:
-        KeyProblem: A key is new, nothing reads it, and it resembles a key of the base; or a text replaces a number.
+        KeyProblem: A key is new, nothing reads it, and it resembles a key of the base; or a string replaces a number.
     """
     bases = _load_bases(path)
     if not bases:
@@ -108,7 +108,7 @@ def closest(key: str, known: Sequence[str], cutoff: float = _CUTOFF) -> str:
     Args:
         key (str): The misspelled name.
         known (Sequence[str]): The names that exist.
-        cutoff (float): Least similarity, from 0 to 1. Defaults to 0.8.
+        cutoff (float): Minimum similarity, from 0 to 1. Defaults to 0.8.
 
     Returns:
         str: The name.
@@ -155,26 +155,26 @@ def _check_new_section(new: _NewKey, value: Any) -> None:
 
 
 def _unknown(new: _NewKey, known: Optional[Sequence[str]] = None) -> str:
-    """Return the problem with a new key, '' if there is none that can be told from the keys beside it."""
+    """Describe the problem with a new key; '' if the keys beside it reveal none."""
     if 'type' in new.parent:
-        return ''  # its class tells
+        return ''  # the arguments of its class decide
     closed = _CLOSED.get(new.path)
     if closed and new.key in closed:
         return ''
     near = closest(new.key, [*(known or new.parent), *(closed or ())])
     if near:
         return f'{new.name} is an unknown key; did you mean {near!r}?'
-    return f'{new.name} is an unknown key; known are {", ".join(closed)}' if closed else ''
+    return f'{new.name} is an unknown key; known keys: {", ".join(closed)}' if closed else ''
 
 
 def _check_type(name: str, old: Any, value: Any) -> None:
     if isinstance(old, Number) and isinstance(value, str) and name.split('.')[-1] not in _TEXT_ALLOWED:
         kind = 'True or False' if isinstance(old, bool) else 'a number'
-        raise KeyProblem(f'{name} must be {kind} such as {old!r}, not the text {value!r}')
+        raise KeyProblem(f'{name} must be {kind} such as {old!r}, not the string {value!r}')
 
 
 def _compare(new: Mapping, base: Mapping, path: str) -> Iterator[Tuple[_NewKey, Any, Any]]:
-    """Yield the changed values and the new keys (with Ellipsis as the old value) of dicts that both have."""
+    """Yield changed values and new keys (with Ellipsis as the old value), also those of nested dicts."""
     both = {key: value for key, value in new.items() if key in base}
     for key, value in new.items():
         entry = _NewKey(path, key, both)

@@ -18,9 +18,9 @@ _BASE = '_base_'
 _PACKAGE = Path(__file__).resolve().parent.parent
 _SHIPPED = [folder.resolve() for folder in (_PACKAGE / '.mim' / 'configs', _PACKAGE.parent / 'configs')
             if folder.is_dir()]
-# Values of settings are numbers, texts and sequences of them: no dicts, which MMEngine merges, no lists of transforms
+# Values of settings are numbers, strings and sequences of them; no dicts, which MMEngine merges, no transforms
 _VALUES = (ast.Constant, ast.Tuple, ast.List, ast.UnaryOp, ast.BinOp)
-_KINDS = {int: 'whole number', float: 'number', str: 'text', tuple: 'tuple', list: 'list'}
+_KINDS = {int: 'whole number', float: 'number', str: 'string', tuple: 'tuple', list: 'list'}
 _NO_VALUES = (ast.Dict, ast.DictComp, ast.Set, ast.Starred, ast.Call)
 
 
@@ -34,8 +34,8 @@ class _File(NamedTuple):
     Args:
         text (str): Its content, with MMEngine's predefined variables replaced.
         assigned (Dict[str, ast.Assign]): Its top-level assignments by name; the last one of each.
-        bases (List[Tuple[str, Optional[Path]]]): Its bases: ``mmseam::`` or nothing with the path of a Python file, or
-            the name and no path of a base that MMEngine has to find.
+        bases (List[Tuple[str, Optional[Path]]]): Its bases: for a Python file, ``mmseam::`` or '' and its path; for a
+            base that MMEngine has to find, its name and None.
         is_shipped (bool): Whether it is a config of mmseam.
     """
     text: str
@@ -52,10 +52,10 @@ def load_with_settings(path: Path, options: Mapping[str, Any]) -> Tuple[Config, 
         options (Mapping[str, Any]): Config overrides by dotted key.
 
     Returns:
-        tuple: The config, and the options that are no settings and have to be merged into it.
+        tuple: The config, and the options that are not settings and have to be merged into it.
 
     Raises:
-        SettingError: A value is of another type than the one that it replaces.
+        SettingError: A value has a different type from the one that it replaces.
     """
     cfg = Config.fromfile(str(path))
     if path.suffix != '.py':
@@ -166,7 +166,7 @@ def _literal(node: ast.expr) -> Any:
 
 
 def _reassigned(path: Path, chain: Mapping[Path, _File]) -> Iterator[str]:
-    """Yield the names that the config, or one of its bases outside of mmseam, assigns and a shipped base too."""
+    """Yield names assigned both in a shipped base and in the config or a base of its own."""
     for file in (file for position, file in chain.items() if position == path or not file.is_shipped):
         below = [chain[base] for _, first in file.bases if first for base in _below(first, chain)]
         for name in file.assigned:
@@ -186,7 +186,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _fit(name: str, value: Any, shipped: Any) -> Any:
-    """Check a value against the one that it replaces; lists replace tuples, as the command line knows no others."""
+    """Check a value against the one that it replaces; a list, the form on the command line, replaces a tuple."""
     if shipped is ... or shipped is None:
         return value
     if isinstance(shipped, tuple) and isinstance(value, (list, tuple)):
@@ -205,13 +205,13 @@ def _fit(name: str, value: Any, shipped: Any) -> Any:
 
 
 class _Copier:
-    """Copies the files of a chain with other values of settings.
+    """Copy the files of a chain with changed settings.
 
     Args:
         chain (Mapping[Path, _File]): The files.
         changed (Mapping[str, Any]): Values that files of the chain assign, for their shipped bases.
         given (Mapping[str, Any]): Values of the command line, for all files.
-        folder (Path): Where to.
+        folder (Path): Folder for the copies.
     """
 
     def __init__(self, chain: Mapping[Path, _File], changed: Mapping[str, Any], given: Mapping[str, Any],
@@ -233,7 +233,7 @@ class _Copier:
 
 
 def _replace(file: _File, values: Mapping[str, Any]) -> str:
-    """Return the text of a file with other values in some of its assignments."""
+    """Return the text of a file with the values of some assignments replaced."""
     lines = file.text.splitlines()
     for name in sorted(values, key=lambda name: -file.assigned[name].lineno):
         node = file.assigned[name]

@@ -1,7 +1,7 @@
 """Read the text of a dumped config as data.
 
 MMEngine stores the config of a training as Python text in the checkpoint, and executes it to read it. A checkpoint may
-come from a stranger, so this parser accepts only what ``Config.dump`` writes: assignments of numbers, texts, lists,
+come from a stranger, so this parser accepts only what ``Config.dump`` writes: assignments of numbers, strings, lists,
 tuples, dicts and ``dict(key=value)``.
 """
 import ast
@@ -16,7 +16,7 @@ _IGNORED = (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT, tok
 
 
 class ConfigTextError(ValueError):
-    """Text that is no dumped config; the message names the line."""
+    """Text that is not a dumped config; the message names the line."""
 
 
 def parse_config_text(text: str) -> Dict[str, Any]:
@@ -32,11 +32,11 @@ def parse_config_text(text: str) -> Dict[str, Any]:
         ConfigTextError: It contains anything but assignments of plain values.
     """
     if len(text) > _LONGEST:
-        raise ConfigTextError(f'more than {_LONGEST:,} characters are no config')
+        raise ConfigTextError(f'more than {_LONGEST:,} characters, too long for a config')
     try:
         tokens = [token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type not in _IGNORED]
     except (tokenize.TokenError, SyntaxError, ValueError) as error:
-        raise ConfigTextError(f'no Python text: {error}') from error
+        raise ConfigTextError(f'not valid Python: {error}') from error
     return _Parser(tokens).assignments()
 
 
@@ -68,7 +68,7 @@ class _Parser:
 
     def fail(self) -> NoReturn:
         token = self.peek()
-        raise ConfigTextError(f'line {token.start[0]}: {token.string[:50]!r} is not a part of a dumped config')
+        raise ConfigTextError(f'line {token.start[0]}: {token.string[:50]!r} does not belong in a dumped config')
 
     def accept(self, string: str) -> bool:
         token = self.peek()
@@ -121,7 +121,7 @@ class _Parser:
         if token.string == 'dict':
             self.position += 1
             self.expect('(')
-            if self.peek().string == '{':  # as keys that are no identifiers are dumped
+            if self.peek().string == '{':  # how Config.dump writes keys that are not identifiers
                 found: Any = self.value()
                 self.expect(')')
             else:

@@ -14,7 +14,6 @@ from typing import IO, Any, Callable, Dict, List, Mapping, Optional, Tuple
 from .pickle_names import PLAIN_NAMES, Name, RestrictedPickleError, UnsafePickleError, plain_key, plain_set
 
 MAX_OPCODES = 3_000_000  # about 150 bytes of memory each at worst; results of 20,000 images, 40 large checkpoints
-MAX_TREE = 50_000_000
 
 _DAMAGE = (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 _LITERALS = frozenset((
@@ -244,36 +243,3 @@ _ACTIONS: Dict[str, Callable[[RestrictedUnpickler, Any], None]] = {
     'BUILD': RestrictedUnpickler._build,
     'BINPERSID': lambda self, _: self._push(self.persistent_load(*self._take(1))),
 }
-
-
-def check_tree(content: Any) -> None:
-    """Refuse cyclic containers, and shared parts that repeat so often that traversal would not end.
-
-    Args:
-        content (Any): Result of an unpickler.
-
-    Raises:
-        RestrictedPickleError: It is cyclic or too large.
-    """
-    sizes: Dict[int, Optional[int]] = {}  # None while the children of a container are visited
-    pending = [content]
-    while pending:
-        node = pending[-1]
-        children = list(node.values()) if isinstance(node, dict) else node
-        if not isinstance(node, (dict, list, tuple)) or sizes.get(id(node)):
-            pending.pop()
-        elif id(node) in sizes:
-            sizes[id(node)] = 1 + sum(_tree_size(child, sizes) for child in children)
-            if sizes[id(node)] > MAX_TREE:
-                raise RestrictedPickleError('its shared parts would expand to more than fits in memory')
-        else:
-            sizes[id(node)] = None
-            pending.extend(child for child in children if isinstance(child, (dict, list, tuple)) and
-                           not sizes.get(id(child)))
-
-
-def _tree_size(node: Any, sizes: Mapping[int, Optional[int]]) -> int:
-    size = sizes.get(id(node), 1) if isinstance(node, (dict, list, tuple)) else 1
-    if size is None:
-        raise RestrictedPickleError('a container that contains itself')
-    return size

@@ -106,7 +106,7 @@ def _check_values(where: str, values: Mapping[str, Any], rules: Mapping[str, Cal
         if key not in rules:
             known = [*rules, *further]
             near = difflib.get_close_matches(str(key)[:100], known, n=1)
-            hint = f'did you mean {near[0]!r}?' if near else f'known are {", ".join(known)}'
+            hint = f'did you mean {near[0]!r}?' if near else f'known keys: {", ".join(known)}'
             raise ValueError(f'{where} has the unknown key {_shown(key)}; {hint}')
         if not rules[key](value):
             raise ValueError(f'{where}.{key} must be {rules[key]}, not {_shown(value)}')

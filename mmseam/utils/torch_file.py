@@ -25,7 +25,7 @@ def read_torch_file(file: IO[bytes], unpickler: Type[TensorUnpickler]) -> Any:
 
     Raises:
         UnsafePickleError: It asks for code.
-        RestrictedPickleError: It is damaged or no file of ``torch.save``.
+        RestrictedPickleError: It is damaged or not a file of ``torch.save``.
     """
     try:
         if not zipfile.is_zipfile(file):
@@ -88,7 +88,7 @@ def read_legacy_file(file: IO[bytes], unpickler: Type[TensorUnpickler]) -> Any:
 
     Raises:
         UnsafePickleError: It asks for code.
-        RestrictedPickleError: It is damaged or no file of ``torch.save``.
+        RestrictedPickleError: It is damaged or not a file of ``torch.save``.
     """
     if not _is_legacy(file):
         raise RestrictedPickleError('not a file written by torch.save. If it is a download, it may be incomplete')

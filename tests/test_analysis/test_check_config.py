@@ -47,7 +47,7 @@ def test_metainfo_of_the_config_wins_over_the_dataset():
 
 def test_a_single_class_without_its_comma():
     message = problems(FACE, 'train_dataloader.dataset.metainfo.classes=face')
-    assert "train_dataloader.dataset.metainfo.classes is the text 'face', not a tuple" in message
+    assert "train_dataloader.dataset.metainfo.classes is the string 'face', not a tuple" in message
     assert "('face', )" in message
 
 

@@ -62,7 +62,7 @@ def test_runs_in_order_of_seeds(study_file):
     (dict(sedes=[1]), "unknown key 'sedes'; did you mean 'seeds'"), (dict(seeds=[1, 1]), 'different whole numbers'),
     (dict(seeds=[True]), 'different whole numbers'), (dict(baseline='planes'), 'not among the variants plain'),
     (dict(epochs='ten'), "epochs: expected int, got 'ten'"), (dict(image_size=100), 'image_size: .* multiple of 32'),
-    (dict(variants={'a/b': {}}), "'a/b' is no name"), (dict(variants={'plain': dict(cfg_option={})}),
+    (dict(variants={'a/b': {}}), "'a/b' is not a valid name"), (dict(variants={'plain': dict(cfg_option={})}),
                                                        "variants.plain: unknown key 'cfg_option'"),
     (dict(occlusion=None), 'occlusion: missing'), (dict(train=[dict(images='a')]), r"train\[0\]: .*'annotations'"),
     (dict(train=[]), 'train: expected a list'), (dict(title=None), 'title: expected text'),

@@ -5,7 +5,8 @@ import pytest
 from coco_files import coco_box, write_coco
 
 from mmseam.analysis.study.study_data import read_evaluation_set
-from mmseam.analysis.study.study_file import EvaluationSet, StudyFileError
+from mmseam.analysis.study.study_description import EvaluationSet
+from mmseam.analysis.study.study_file import StudyFileError
 from mmseam.datasets.occlusion import load_samples
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mmseam.analysis.study.study_data import read_evaluation_set
-from mmseam.analysis.study.study_file import EvaluationSet
+from mmseam.analysis.study.study_description import EvaluationSet
 from mmseam.apis import load_detector
 from mmseam.datasets.toy_faces import make_toy_faces
 from mmseam.evaluation.functional.average_precision import average_precision, match_image

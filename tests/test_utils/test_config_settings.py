@@ -132,7 +132,7 @@ def test_other_overrides_still_win_over_what_follows_from_a_setting():
     ('img_scale = (320, )', 'img_scale must be a tuple'),
     ("max_epochs = 'ten'", "max_epochs must be a whole number such as 100, not 'ten'"),
     ('auto_optimizer = 1', 'auto_optimizer must be True or False, not 1'),
-    ('data_root = None', 'data_root must be a text'),
+    ('data_root = None', 'data_root must be a string'),
 ])
 def test_wrong_types_are_named(write, setting, message):
     with pytest.raises(ConfigError, match=f'child.py: {message}'.replace("'object', ", "'object',")):

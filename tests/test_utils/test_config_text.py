@@ -41,5 +41,5 @@ def test_bombs_are_refused(text):
 
 
 def test_error_names_the_line():
-    with pytest.raises(ConfigTextError, match="line 3: 'os' is not a part of a dumped config"):
+    with pytest.raises(ConfigTextError, match="line 3: 'os' does not belong in a dumped config"):
         parse_config_text("a = 1\nb = dict(\n    c=os.system('x'))\n")

@@ -1,13 +1,12 @@
 """Print a benchmark as a table or write it as JSON."""
-import json
-import math
 from pathlib import Path
-from typing import Any, Iterator, Tuple, Union
+from typing import Iterator, Tuple, Union
 
 from rich import box
 from rich.table import Table
 
 from mmseam.utils.atomic_write import atomic_write
+from mmseam.utils.strict_json import dump_json
 
 from ..console import wide_console
 
@@ -24,25 +23,8 @@ def write_report(report: dict, folder: Union[str, Path]) -> Path:
     """
     path = Path(folder, 'benchmark.json')
     with atomic_write(path) as file:
-        json.dump(replace_non_finite(report), file, indent=2, ensure_ascii=False, allow_nan=False)
-        file.write('\n')
+        file.write(dump_json(report))
     return path
-
-
-def replace_non_finite(value: Any) -> Any:
-    """Replace NaN and infinity, which JSON does not have, by None.
-
-    Args:
-        value (Any): Nested dicts and lists.
-
-    Returns:
-        Any: A copy.
-    """
-    if isinstance(value, dict):
-        return {key: replace_non_finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [replace_non_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def print_report(report: dict) -> None:

@@ -68,14 +68,14 @@ def _plot_kind(panel: Axes, points: List[OcclusionPoint]) -> None:
 # ======================== Examples ========================
 def draw_examples(samples: Sequence[BoxSample], conditions: Sequence[Condition], seed: int, path: Union[str, Path],
                   image_name: str = '') -> None:
-    """Draw the boxes of one photograph under every condition, one line per kind and one column per fraction.
+    """Draw the boxes of one image under every condition, one row per kind and one column per fraction.
 
     Args:
         samples (Sequence[BoxSample]): The dataset.
         conditions (Sequence[Condition]): Kinds and fractions.
         seed (int): Seed of the occluders.
         path (str or Path): Image file to write; its suffix determines the format.
-        image_name (str): File name of the photograph. Defaults to '': the one with the largest boxes.
+        image_name (str): File name of the image. Defaults to '': the one with the largest boxes.
 
     Raises:
         ValueError: There is no image of this name, or no box.

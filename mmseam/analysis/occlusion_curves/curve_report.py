@@ -1,6 +1,5 @@
 """Tables and files of the occlusion benchmark."""
 import csv
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, List, Sequence, Union
@@ -12,8 +11,7 @@ from rich.table import Table
 
 from mmseam.evaluation.functional.occlusion_scores import MEAN, OcclusionDifference, OcclusionPoint
 from mmseam.utils.atomic_write import atomic_write
-
-from ..benchmark.report import replace_non_finite
+from mmseam.utils.strict_json import dump_json
 
 #: Scores that are printed, with their titles.
 PRINTED = dict(recall='Recall at IoU 0.5', AP='AP (IoU 0.5 to 0.95)')
@@ -47,7 +45,7 @@ def write_result(path: Union[str, Path], protocol: dict, coverage: List[dict], p
     content: Any = dict(protocol=protocol, coverage=coverage, results=list(map(asdict, points)),
                         differences=list(map(asdict, differences)))
     with atomic_write(path) as file:
-        file.write(json.dumps(replace_non_finite(content), indent=1, ensure_ascii=False, allow_nan=False) + '\n')
+        file.write(dump_json(content))
 
 
 def print_result(points: Sequence[OcclusionPoint], differences: Sequence[OcclusionDifference],
@@ -66,7 +64,7 @@ def print_result(points: Sequence[OcclusionPoint], differences: Sequence[Occlusi
             console.print(difference_table(differences, score))
     measured = [row for row in coverage if row['boxes']]
     if measured:
-        console.print(f'largest difference of a covered fraction from the one asked for: '
+        console.print(f'largest difference between covered and requested fraction: '
                       f'{max(row["largest_error"] for row in measured):.4f}; share of boxes that occluders of '
                       f'overlapping boxes cover by over .02 more: up to {max(row["over"] for row in measured):.3f}')
 

@@ -143,9 +143,9 @@ def _match(result: DetectionResult, sample: BoxSample, covered: CoveredImage, cl
 
 
 def _shows_pasted_face(boxes: np.ndarray, gt_boxes: np.ndarray, covered: CoveredImage) -> np.ndarray:
-    """Return which detections are of a pasted face, (N,): those that overlap one more than any annotated box.
+    """Mark detections (N,) of a pasted face: those that overlap one more than any annotated box.
 
-    Such a detection is right, but says nothing about the covered face, nor is it a false alarm.
+    Such a detection is correct but does not show that the covered face was found; it is not a false positive either.
     """
     pasted = np.array([occluder.box for occluder in covered.occluders if occluder is not None]).reshape(-1, 4)
     to_pasted, to_annotated = (box_iou(boxes, others).max(1, initial=0) for others in (pasted, gt_boxes))

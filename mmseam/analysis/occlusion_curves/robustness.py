@@ -82,11 +82,11 @@ def measure_robustness(models: Sequence[ModelFiles],
                        example: str = '') -> OcclusionResult:
     """Measure models on covered images and write tables, plots and example pictures.
 
-    Written are ``occlusion.json`` (everything), ``occlusion.csv`` and ``differences.csv``, plots of each score as
+    The files are ``occlusion.json`` (everything), ``occlusion.csv`` and ``differences.csv``, plots of each score as
     ``.png`` and ``.pdf``, and ``examples.png``.
 
     Args:
-        models (Sequence[ModelFiles]): Models; the others are compared with the first.
+        models (Sequence[ModelFiles]): Models; the first is the baseline of the comparisons.
         samples (Sequence[BoxSample]): Images and boxes.
         out_dir (str or Path): Folder of the results.
         kinds (Sequence[str]): Kinds of occluders. Defaults to all.
@@ -97,7 +97,7 @@ def measure_robustness(models: Sequence[ModelFiles],
         classes (Sequence[str], optional): Names of the classes whose detections count. Defaults to None: all.
         device (str, optional): See ``load_detector``. Defaults to None.
         rect (bool): See ``load_detector``. Defaults to True.
-        example (str): File name of the photograph in ``examples.png``. Defaults to '': the one with the largest boxes.
+        example (str): File name of the image in ``examples.png``. Defaults to '': the one with the largest boxes.
 
     Returns:
         OcclusionResult: Scores, differences and measured fractions.

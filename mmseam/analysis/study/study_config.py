@@ -15,12 +15,13 @@ from mmseam.utils.atomic_write import atomic_files
 from mmseam.utils.config import ConfigError, load_config, to_plain
 
 from .study_data import pool_training_sets
-from .study_file import Start, Study, StudyFileError
+from .study_description import Start, Study
+from .study_file import StudyFileError
 
 # What a training depends on. Logging, visualization and evaluation during training are left out.
 _SECTIONS = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'custom_hooks', 'randomness',
              'custom_imports', 'train_pipeline_stage2')
-# Hooks of `default_hooks` that decide about the training
+# Hooks of `default_hooks` that affect the training
 _TRAINING_HOOKS = ('param_scheduler', )
 
 
@@ -62,7 +63,7 @@ def run_config(study: Study, variant: str, seed: int, folder: Path) -> Config:
         study (Study): The study.
         variant (str): Name of the variant.
         seed (int): Seed.
-        folder (Path): Folder of all runs; the pooled training set and the start weights are written there.
+        folder (Path): Folder of all runs; the pooled training set and the starting weights are written there.
 
     Returns:
         Config: The config, without ``work_dir``.
@@ -87,9 +88,9 @@ def run_config(study: Study, variant: str, seed: int, folder: Path) -> Config:
     return cfg
 
 
-# ======================== Start weights ========================
+# ======================== Starting weights ========================
 def _start_weights(start: Start, cfg: Config, path: Path) -> Path:
-    """Write the chosen parts of the start weights that fit the variant's model."""
+    """Write the chosen parts of the starting weights that fit the variant's model."""
     if not start.weights.is_file():
         raise StudyFileError(f'start.weights: there is no file {start.weights}')
     with atomic_files(path) as temporary:
@@ -113,7 +114,7 @@ def _start_weights(start: Start, cfg: Config, path: Path) -> Path:
 def fingerprint(cfg: Config, modules: Sequence[Path] = ()) -> str:
     """Return a digest of everything that a training depends on.
 
-    The contents of the annotation file, the modules and the start weights count, not their paths.
+    It covers the contents of the annotation file, the modules and the starting weights, not their paths.
 
     Args:
         cfg (Config): Config of a run.
@@ -139,7 +140,7 @@ def file_digest(path: Path) -> str:
 
 
 def _tensor_digest(path: Path) -> str:
-    """Digest of the tensors of a checkpoint; the bytes of its file differ between PyTorch versions."""
+    """Hash the tensors of a checkpoint, because the bytes of the file differ between PyTorch versions."""
     total = hashlib.sha256()
     for name, tensor in load_checkpoint_file(path)['state_dict'].items():
         total.update(name.encode())

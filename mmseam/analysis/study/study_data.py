@@ -13,7 +13,8 @@ from mmseam.datasets.wider_face.index import load_wider_face_index
 from mmseam.datasets.wider_face.to_coco import wider_face_to_coco
 from mmseam.utils.atomic_write import atomic_write
 
-from .study_file import EvaluationSet, ImageSet, StudyFileError
+from .study_description import EvaluationSet, ImageSet
+from .study_file import StudyFileError
 
 ALL = 'all'
 _KEPT_KEYS = ('bbox', 'area', 'iscrowd', 'segmentation')

@@ -16,7 +16,8 @@ from mmseam.inference.detector import Detector
 
 from .study_config import file_digest
 from .study_data import ALL, EvaluationImage, read_evaluation_set, slice_masks
-from .study_file import EvaluationSet, Occlusion, Study, StudyFileError
+from .study_description import EvaluationSet, Occlusion, Study
+from .study_file import StudyFileError
 from .study_results import MatchKey, OcclusionCurve
 
 _SCORE_THR = 0.001

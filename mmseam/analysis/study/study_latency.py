@@ -11,7 +11,7 @@ from mmseam.models.fused import switch_to_deploy
 from mmseam.registry import MODELS
 
 from .study_config import model_config
-from .study_file import Study
+from .study_description import Study
 
 _WARM_UP = 5
 
@@ -27,8 +27,8 @@ def measure_variants(study: Study, num_rounds: int = 50) -> Dict[str, float]:
 
     Args:
         study (Study): The study.
-        num_rounds (int): Passes per variant; the variants take turns, so that all see the same load of the machine.
-            Defaults to 50.
+        num_rounds (int): Passes per variant; the variants take turns, so that other load on the machine affects them
+            alike. Defaults to 50.
 
     Returns:
         dict[str, float]: Median in milliseconds by variant.

@@ -11,7 +11,7 @@ from mmseam.evaluation.functional.figure_style import COLORS, save_figure
 from mmseam.evaluation.functional.occlusion_scores import OcclusionPoint
 
 from .study_data import ALL
-from .study_file import Study
+from .study_description import Study
 
 OCCLUSION_METRICS = dict(AP50='AP at IoU .5', recall50='recall at IoU .5')
 
@@ -53,7 +53,7 @@ def _plot_estimate(panel: Axes, row: int, value: dict) -> None:
 
 
 def plot_occlusion(study: Study, summary: Dict[str, Any], name: str, metric: str, path: Path) -> Path:
-    """Plot a metric against the covered fraction, an axes for each kind of occluder and one for their mean.
+    """Plot a metric against the covered fraction, with one panel for each kind of occluder and one for their mean.
 
     Bands are intervals over images for the recall, and plus and minus a standard deviation over seeds for the AP.
 

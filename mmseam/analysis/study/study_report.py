@@ -1,16 +1,16 @@
 """Report of a study: JSON, CSV, Markdown and LaTeX."""
 import csv
 import io
-import json
 import math
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from mmseam.evaluation.functional.wider_face.ground_truth import OFFICIAL_SUBSETS
 from mmseam.utils.atomic_write import atomic_write
+from mmseam.utils.strict_json import dump_json
 
 from .study_data import ALL
-from .study_file import Study
+from .study_description import Study
 from .study_plots import OCCLUSION_METRICS, plot_average_precision, plot_occlusion
 from .study_statistics import METRICS
 
@@ -18,7 +18,7 @@ _LATEX = {'%': r'\%', '&': r'\&', '_': r'\_', '±': r'$\pm$', '−': '$-$', '…
 
 
 def write_report(study: Study, summary: Dict[str, Any], models: Dict[str, dict], folder: Path) -> List[Path]:
-    """Write all forms of the report.
+    """Write the report in all formats.
 
     Args:
         study (Study): The study.
@@ -30,8 +30,8 @@ def write_report(study: Study, summary: Dict[str, Any], models: Dict[str, dict],
         list[Path]: The files.
     """
     texts = {
-        'summary.json': json.dumps(dict(title=study.title, baseline=study.baseline, models=models, **_finite(summary)),
-                                   indent=1, sort_keys=True) + '\n',
+        'summary.json': dump_json(dict(title=study.title, baseline=study.baseline, models=models, **summary),
+                                  sort_keys=True),
         'table.csv': _csv(_rows(study, summary)),
         'table.md': markdown(study, summary, models),
         'table.tex': latex(study, summary, models),
@@ -47,15 +47,6 @@ def write_report(study: Study, summary: Dict[str, Any], models: Dict[str, dict],
 
 def _has_occlusion(summary: Dict[str, Any], name: str) -> bool:
     return any(name in sets for sets in summary['occlusion_estimates'].values())
-
-
-def _finite(value: Any) -> Any:
-    """Replace NaN, which JSON does not have, by None."""
-    if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 # ======================== CSV ========================

@@ -1,4 +1,4 @@
-"""Train and evaluate one run of a study; what is there already is not repeated."""
+"""Train and evaluate one run of a study, reusing what an earlier process finished."""
 import importlib.util
 import platform
 import shutil
@@ -19,12 +19,13 @@ from mmseam.inference.detector import Detector, load_detector
 from mmseam.version import __version__
 
 from .study_config import fingerprint, model_config, run_config
+from .study_description import Study
 from .study_evaluation import evaluation_digest, occlusion_of_all, score_all
-from .study_file import Study, StudyFileError
+from .study_file import StudyFileError
 from .study_latency import study_device
 from .study_results import RunResult
 
-#: How long to wait for the process of an earlier, killed study to let go of the work folder.
+#: Maximum wait until the process of an earlier, killed study has released the work folder.
 _LOCK_SECONDS = 120
 
 
@@ -80,7 +81,7 @@ def run(study: Study, folder: Path, variant: str, seed: int) -> Path:
     @cache  # sets of one size share a detector
     def load(side: int) -> Detector:
         model_config(study, variant, side).dump(str(work_dir / f'config_{side}.py'))
-        # Squares, as in tools/test.py
+        # Square inputs, as in tools/test.py
         return load_detector(work_dir / f'config_{side}.py', checkpoint, rect=False)
 
     scores = score_all(study, load)
@@ -105,7 +106,7 @@ def _settings(study: Study, cfg: Config) -> dict:
 
 # ======================== Training ========================
 def _train(cfg: Config, work_dir: Path, digest: str, epochs: int) -> Path:
-    """Train unless the last checkpoint is there; another fingerprint starts afresh."""
+    """Train unless the last checkpoint exists; a different fingerprint starts from scratch."""
     mark, checkpoint = work_dir / 'fingerprint.txt', work_dir / f'epoch_{epochs}.pth'
     if work_dir.is_dir() and (not mark.is_file() or mark.read_text() != digest):
         shutil.rmtree(work_dir)
@@ -119,7 +120,7 @@ def _train(cfg: Config, work_dir: Path, digest: str, epochs: int) -> Path:
 
 
 def _wait_for_lock(call: Callable[[], object]) -> None:
-    """Call a function that needs a work folder which a dying process may still hold."""
+    """Call a function that needs the work folder, which a process that is ending may still hold."""
     deadline = time.monotonic() + _LOCK_SECONDS
     while True:
         try:

@@ -11,7 +11,8 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import torch
 from tqdm import tqdm
 
-from .study_file import Study, StudyFileError
+from .study_description import Study
+from .study_file import StudyFileError
 from .study_runs import run
 
 Run = Tuple[str, int]
@@ -36,7 +37,7 @@ def run_here(study: Study, folder: Path, runs: Sequence[Run], devices: Optional[
         devices (Sequence[str], optional): Indices of GPUs, or 'cpu'. Defaults to None: all GPUs, or the CPU.
 
     Raises:
-        StudyRunError: A run failed; the others are done.
+        StudyRunError: A run failed; all others have finished.
     """
     waiting: queue.SimpleQueue[Run] = queue.SimpleQueue()
     for item in runs:
@@ -50,7 +51,7 @@ def run_here(study: Study, folder: Path, runs: Sequence[Run], devices: Optional[
         try:
             for thread in threads:
                 thread.join()
-        except KeyboardInterrupt:  # the running ones have got the signal, too; the waiting ones are not started
+        except KeyboardInterrupt:  # the running trainings got the signal, too; start no more
             _drain(waiting)
             raise
     _raise_failed(failed)
@@ -66,7 +67,7 @@ def _drain(waiting: 'queue.SimpleQueue[Run]') -> None:
 
 def _serve(study: Study, folder: Path, device: str, waiting: 'queue.SimpleQueue[Run]', failed: Dict[Run, Path],
            bar: tqdm, stack: ExitStack) -> None:
-    """Run the trainings of one device until none waits."""
+    """Run trainings on one device until none is left."""
     while True:
         try:
             variant, seed = item = waiting.get_nowait()
@@ -80,12 +81,12 @@ def _serve(study: Study, folder: Path, device: str, waiting: 'queue.SimpleQueue[
 
 
 def _run_process(study: Study, folder: Path, item: Run, device: str, log: Path, stack: ExitStack) -> int:
-    """Run one training in a process, whose output goes to a log file; return its exit status."""
+    """Run one training in a process with its output in a log file; return the exit status."""
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, '-m', f'{__package__}.study_worker', str(study.file), str(folder), *map(str, item)]
     visible = {} if device == 'cpu' else {'CUDA_VISIBLE_DEVICES': device}
     with open(log, 'a', encoding='utf-8') as file:
-        # The pipe closes with this process, however it ends, which the worker notices
+        # The pipe closes when this process ends, however it does, and the worker notices
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=file, stderr=subprocess.STDOUT,
                                    env={**os.environ, **visible})
         stack.callback(process.terminate)
@@ -105,18 +106,18 @@ def _last_line(log: Path) -> str:
 
 
 def run_on_slurm(study: Study, folder: Path, runs: Sequence[Run], partition: str, hours: float) -> None:
-    """Run trainings as an array of Slurm jobs, each with one GPU, by submitit.
+    """Run trainings as an array of Slurm jobs with one GPU each, using submitit.
 
     Args:
         study (Study): The study.
-        folder (Path): Folder of all runs, on a file system that all machines see.
+        folder (Path): Folder of all runs, on a file system that all nodes share.
         runs (Sequence): Variants and seeds.
-        partition (str): Slurm partition; ``local`` for processes of this machine, to try it out.
+        partition (str): Slurm partition; ``local`` runs processes on this machine, to try it out.
         hours (float): Time limit of a job.
 
     Raises:
         StudyFileError: submitit is not installed.
-        StudyRunError: A run failed; the others are done.
+        StudyRunError: A run failed; all others have finished.
     """
     try:
         import submitit  # optional

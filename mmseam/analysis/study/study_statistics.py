@@ -1,9 +1,9 @@
 """Numbers of a study's report: means and spread over seeds, and paired differences to the baseline.
 
-Two sources of chance are kept apart. Seeds: two trainings of one config differ; the interval of the mean of the
-seed-wise differences is Student's. Images: another test set would give another AP; its interval is a paired bootstrap,
-in which every resample draws the same images for all runs. A third interval resamples seeds and images together. An
-effect that is claimed should exclude 0 in all of them.
+Two sources of randomness are kept apart. Seeds: two trainings of one config differ; the interval of the mean of the
+seed-wise differences is Student's t. Images: another test set would give another AP; that interval is a paired
+bootstrap, in which every resample draws the same images for all runs. A third interval resamples seeds and images
+together. All three should exclude 0 before an effect is claimed.
 """
 import math
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ from mmseam.evaluation.functional.average_precision import average_precision, re
 from mmseam.evaluation.functional.wider_face.bootstrap import percentile_interval
 
 from .study_data import ALL
-from .study_file import Study
+from .study_description import Study
 from .study_results import MatchKey, OcclusionCurve, RunResult
 
 #: AP is averaged over all IoU thresholds; the others are at .5. `recall` counts detections of any score.
@@ -116,7 +116,7 @@ def _wider_face(study: Study, runs: Runs) -> Dict[str, dict]:
 
 def _compare(study: Study, samples: 'AllSamples', places: Mapping[str, tuple], estimates: dict,
              differences: dict) -> None:
-    """Enter the metrics of all variants into two tables."""
+    """Add the metrics of all variants to the two tables."""
     for variant in study.variants:
         for metric, place in places.items():
             _put(estimates, (variant, *place), estimate(samples, variant, metric))
@@ -192,7 +192,7 @@ AllSamples = Mapping[Tuple[str, int], Samples]
 
 
 def estimate(samples: AllSamples, variant: str, metric: str) -> Optional[Estimate]:
-    """Mean and spread of a metric over the seeds of a variant; None without a run."""
+    """Compute mean and spread of a metric over the seeds of a variant; None without a run."""
     own = {seed: item for (name, seed), item in samples.items() if name == variant}
     if not own:
         return None
@@ -203,7 +203,7 @@ def estimate(samples: AllSamples, variant: str, metric: str) -> Optional[Estimat
 
 
 def difference(samples: AllSamples, baseline: str, variant: str, metric: str) -> Optional[Difference]:
-    """Paired difference of a variant to the baseline; None without a common seed."""
+    """Compute the paired difference of a variant to the baseline; None without a common seed."""
     seeds = [seed for (name, seed) in samples if name == variant and (baseline, seed) in samples]
     if not seeds:
         return None

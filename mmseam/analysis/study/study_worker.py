@@ -1,7 +1,7 @@
-"""Process of one run of a study: ``python -m mmseam.analysis.study.study_worker FILE FOLDER VARIANT SEED``.
+"""Run one training of a study: ``python -m mmseam.analysis.study.study_worker FILE FOLDER VARIANT SEED``.
 
-It stops at the next iteration, with a checkpoint to resume from, when the process that started it is gone: that one
-holds the other end of its standard input.
+The parent process holds the other end of standard input. When it is gone, the training stops after the current
+iteration and leaves a checkpoint to resume from.
 """
 import os
 import signal
@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def _stop_with_parent() -> None:
-    while os.read(sys.stdin.fileno(), 1):  # unbuffered: a lock of the buffer would disturb the end of the process
+    while os.read(sys.stdin.fileno(), 1):  # unbuffered: a lock on the buffer would block the exit of the process
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -1,9 +1,6 @@
 """Controlled occlusion: cover a fraction of annotated boxes, for training and for measuring."""
 from ..transforms.box_occluders import (
-    KINDS,
-    NO_DONORS,
     CoveredImage,
-    Donors,
     Occluder,
     check_request,
     clip_box,
@@ -12,6 +9,7 @@ from ..transforms.box_occluders import (
     measure_coverage,
     paint,
 )
+from ..transforms.occluder_shapes import KINDS, NO_DONORS, Donors
 from .donors import DonorPool, image_generator
 from .samples import BoxSample, default_image_folder, load_samples
 

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 
 from ..transforms import LoadIntactImage
-from ..transforms.box_occluders import Donors, clip_box
+from ..transforms.box_occluders import clip_box
+from ..transforms.occluder_shapes import Donors
 from .samples import BoxSample
 
 _MOST_IMAGES = 64
@@ -35,7 +36,7 @@ def image_generator(seed: int, path: Union[str, Path], kind: str = '') -> np.ran
 class DonorPool:
     """Backgrounds and faces cut from up to 64 images of a dataset, one of each per image.
 
-    The images are drawn by the seed from all of the dataset, whatever their order; no picture keeps more than 256 x 256
+    The seed determines the images, whatever their order; no picture keeps more than 256 x 256
     pixels, so the pool takes a few MB. Backgrounds overlap the annotated boxes as little as possible.
 
     Args:
@@ -74,7 +75,7 @@ class DonorPool:
 
 
 def _cut_background(image: np.ndarray, boxes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Cut the square, of several random ones, that overlaps the boxes least."""
+    """Cut out the one of several random squares that overlaps the boxes least."""
     height, width = image.shape[:2]
     side = min(_MOST_PIXELS, max(min(height, width) // 2, 1))
     corners = (rng.random((_TRIES, 2)) * [width - side + 1, height - side + 1]).astype(int)
@@ -87,7 +88,7 @@ def _cut_background(image: np.ndarray, boxes: np.ndarray, rng: np.random.Generat
 
 
 def _cut_face(image: np.ndarray, boxes: np.ndarray, rng: np.random.Generator) -> Optional[np.ndarray]:
-    """Cut a random face, of those of at least 16 pixels, or else the largest one."""
+    """Cut out a random face of at least 16 pixels, or the largest one if all are smaller."""
     clipped = [np.rint(clip_box(box, image.shape[:2])).astype(int) for box in boxes]
     sides = [min(x2 - x1, y2 - y1) for x1, y1, x2, y2 in clipped]
     if not sides or max(sides) < 1:

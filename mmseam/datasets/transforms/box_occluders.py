@@ -4,32 +4,11 @@ Every kind of occluder is one rectangle, or several side by side, inside its box
 pixel at an edge is blended in proportion to the covered part of it. So the covered fraction is exact for boxes of any
 size, even of a few pixels.
 """
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
-import cv2
 import numpy as np
 
-#: Kinds of occluders: plain color over the lower part, the upper part, a random rectangle or vertical bars; a rectangle
-#: of another image's background; another face.
-KINDS = ('lower', 'upper', 'block', 'bars', 'texture', 'face')
-
-_MAX_ASPECT_CHANGE = 2.0  # of a random rectangle, compared with its box
-_MOST_BARS = 5
-_MIN_PERIOD = 4.0  # pixels from one bar to the next; finer bars would be half-transparent
-
-
-class Donors(NamedTuple):
-    """Pictures to cut occluders from.
-
-    Args:
-        textures (Sequence[np.ndarray]): Backgrounds (h, w, 3), uint8.
-        faces (Sequence[np.ndarray]): Objects of the annotated kind, each (h, w, 3), uint8.
-    """
-    textures: Sequence[np.ndarray] = ()
-    faces: Sequence[np.ndarray] = ()
-
-
-NO_DONORS = Donors()
+from .occluder_shapes import KINDS, NO_DONORS, Donors, make_content, make_rectangles
 
 
 class Occluder(NamedTuple):
@@ -85,6 +64,14 @@ def cover_boxes(image: np.ndarray, boxes: np.ndarray, fraction: float, kind: str
 
     Raises:
         ValueError: The kind or the fraction is not possible, or ``donors`` has no picture for the kind.
+
+    Example:
+        >>> image = np.zeros((60, 60, 3), np.uint8)
+        >>> boxes = np.array([[10, 10, 30, 40], [35, 5, 55, 25]])
+        >>> covered = cover_boxes(image, boxes, 0.4, 'lower', np.random.default_rng(0))
+        >>> own, total = measure_coverage(boxes, covered.occluders, image.shape[:2])
+        >>> own.round(3).tolist()
+        [0.4, 0.4]
     """
     check_request(kind, fraction)
     covered = image.copy()
@@ -134,11 +121,11 @@ def make_occluder(box: np.ndarray, size: Tuple[int, int], fraction: float, kind:
     x1, y1, x2, y2 = clip_box(box, size)
     if fraction == 0 or x1 >= x2 or y1 >= y2:
         return None
-    columns, rows = _shape(kind, fraction, x2 - x1, rng)
+    columns, rows = make_rectangles(kind, fraction, x2 - x1, rng)
     columns = (x1 + columns * (x2 - x1)).clip(x1, x2)
     rows = (y1 + rows * (y2 - y1)).clip(y1, y2)
     (top, bottom), (left, right) = _pixel_range(rows), _pixel_range(columns)
-    return Occluder(columns, rows, _content(kind, bottom - top, right - left, rng, donors))
+    return Occluder(columns, rows, make_content(kind, bottom - top, right - left, rng, donors))
 
 
 def paint(image: np.ndarray, occluder: Occluder) -> None:
@@ -219,55 +206,3 @@ def _covered_lengths(intervals: np.ndarray, start: int, stop: int) -> np.ndarray
     """Return how much of each pixel from ``start`` to ``stop`` is inside the intervals (K, 2)."""
     pixels = np.arange(start, stop)[:, None]
     return (np.minimum(intervals[:, 1], pixels + 1) - np.maximum(intervals[:, 0], pixels)).clip(0).sum(1)
-
-
-# ======================== Shapes ========================
-def _shape(kind: str, fraction: float, width: float, rng: np.random.Generator) -> Tuple[np.ndarray, np.ndarray]:
-    """Return columns (K, 2) and rows (1, 2) of the rectangles in units of the box.
-
-    Args:
-        kind (str): One of :data:`KINDS`.
-        fraction (float): Area in units of the box, above 0.
-        width (float): Width of the box in pixels.
-        rng (np.random.Generator): Source of the random choices, as many for every fraction.
-    """
-    everything = np.array([[0., 1.]])
-    if kind == 'lower':
-        return everything, np.array([[1 - fraction, 1.]])
-    if kind == 'upper':
-        return everything, np.array([[0., fraction]])
-    if kind == 'bars':
-        return _bars(fraction, width, rng), everything
-    shift, (left, top) = rng.uniform(-1, 1), rng.random(2)
-    # A face keeps the shape of its box: stretched by another factor, it would look like no face
-    aspect = 1. if kind == 'face' else float(np.clip(_MAX_ASPECT_CHANGE**shift, fraction, 1 / fraction))
-    sides = np.minimum(np.sqrt([fraction * aspect, fraction / aspect]), 1)
-    start = (1 - sides) * [left, top]
-    columns, rows = np.stack([start, start + sides], 1)[:, None]
-    return columns, rows
-
-
-def _bars(fraction: float, width: float, rng: np.random.Generator) -> np.ndarray:
-    number = int(max(1, min(rng.integers(2, _MOST_BARS + 1), width // _MIN_PERIOD)))
-    left = (np.arange(number) + (1 - fraction) * rng.random()) / number
-    return np.stack([left, left + fraction / number], 1)
-
-
-# ======================== Content ========================
-def _content(kind: str, height: int, width: int, rng: np.random.Generator, donors: Donors) -> np.ndarray:
-    pictures: Dict[str, Sequence[np.ndarray]] = dict(texture=donors.textures, face=donors.faces)
-    if kind not in pictures:
-        return np.broadcast_to(rng.integers(0, 256, 3, dtype=np.uint8), (height, width, 3))
-    if not len(pictures[kind]):
-        raise ValueError(f'there is no picture to cut occluders of the kind {kind!r} from: it takes another image'
-                         + (' with an annotated box' if kind == 'face' else ''))
-    picture = pictures[kind][rng.integers(len(pictures[kind]))]
-    if kind == 'texture' and height <= picture.shape[0] and width <= picture.shape[1]:
-        return _crop(picture, height, width, rng)
-    shrinks = height * width < picture.shape[0] * picture.shape[1]
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-
-
-def _crop(picture: np.ndarray, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    top, left = (rng.random(2) * [picture.shape[0] - height + 1, picture.shape[1] - width + 1]).astype(int)
-    return picture[top:top + height, left:left + width]

@@ -39,7 +39,7 @@ class MosaicAffine(Mosaic):
 
     With ``use_cached``, the other three images are drawn from those that this process loaded recently, so one image
     is decoded per sample instead of four. Until the cache has ``max_cached_images`` images, they are loaded from the
-    dataset. (With the option of the same name, MMYOLO's transforms begin with samples that are no mosaics, and
+    dataset. (With the option of the same name, MMYOLO's transforms begin with samples that are not mosaics, and
     deep-copy all images.) A new image replaces a random one in the cache, so an image stays there for
     ``max_cached_images`` samples on average. In an epoch, every image is the first image of one mosaic and another
     image of three mosaics on average, with or without the cache.

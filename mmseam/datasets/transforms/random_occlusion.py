@@ -8,7 +8,8 @@ from mmcv.transforms.utils import cache_randomness
 
 from mmseam.registry import TRANSFORMS
 
-from .box_occluders import KINDS, Donors, check_request, make_occluder, paint
+from .box_occluders import check_request, make_occluder, paint
+from .occluder_shapes import KINDS, Donors
 
 
 @TRANSFORMS.register_module()

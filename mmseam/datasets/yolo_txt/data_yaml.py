@@ -84,9 +84,9 @@ class _Reader:
         raise YOLODataError(f'{self.path}{line}: {problem}')
 
     def text(self, name: str, node: yaml.Node) -> str:
-        """Return the text of a value that must be one."""
+        """Return a value that must be a string."""
         if not isinstance(node, yaml.ScalarNode) or not node.value or node.tag.endswith(':null'):
-            self.fail(node, f'{name} must be a text')
+            self.fail(node, f'{name} must be a string')
         if '\0' in node.value or node.value != node.value.encode('utf-8', 'replace').decode():
             self.fail(node, f'{name} contains a character that no file name has')
         return node.value

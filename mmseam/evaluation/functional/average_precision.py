@@ -127,6 +127,15 @@ def average_precision(matches: Sequence[ImageMatches], weights: Optional[np.ndar
 
     Returns:
         np.ndarray: AP of shape (T,) or (B, T); NaN without a ground truth that counts.
+
+    Example:
+        >>> truth = np.array([[0, 0, 10, 10], [20, 20, 30, 30]])
+        >>> found = match_image(np.array([[0, 0, 10, 10], [50, 50, 60, 60]]), np.array([0.9, 0.8]), truth)
+        >>> missed = match_image(np.empty((0, 4)), np.empty(0), truth)
+        >>> average_precision([found])[0].round(3).item()  # at IoU .5: one of two boxes, before the false positive
+        0.505
+        >>> average_precision([found, missed], weights=np.array([[1, 1], [2, 0]]))[:, 0].round(3).tolist()
+        [0.257, 0.505]
     """
     rows = _weight_rows(matches, weights)
     scores = np.concatenate([match.scores for match in matches])

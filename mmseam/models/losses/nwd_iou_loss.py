@@ -1,7 +1,7 @@
 """Normalized Gaussian Wasserstein distance as a part of the box loss (arXiv 2110.13389).
 
-The IoU of small boxes falls to zero within a few pixels and then does not tell how far apart two boxes are; this
-distance does. YOLO-FaceV2 (arXiv 2208.02019) adds it to the CIoU loss of its detector, .2 to .8. No accuracy was
+The IoU of small boxes falls to zero within a few pixels and then no longer says how far apart two boxes are; this
+distance does. YOLO-FaceV2 (arXiv 2208.02019) weighs it .2 against .8 for the CIoU loss. No accuracy was
 measured for it here.
 """
 from typing import Optional, Tuple, Union
@@ -28,6 +28,11 @@ def normalized_wasserstein_distance(pred: Tensor, target: Tensor, constant: floa
 
     Returns:
         Tensor: Similarities in (0, 1], shape (...,); 1 for equal boxes. The gradient at equal boxes is zero.
+
+    Example:
+        >>> box = torch.tensor([10., 10., 18., 18.])
+        >>> normalized_wasserstein_distance(box, box + 8, constant=12.8)  # neighbors, whose IoU is 0
+        tensor(0.4132)
     """
     difference = HorizontalBoxes.xyxy_to_cxcywh(pred - target)  # linear, so the difference may come first
     scale = difference.new_tensor([1, 1, .5, .5])
@@ -42,7 +47,7 @@ class NWDIoULoss(IoULoss):
 
     The constant of the distance is a length: the paper takes the mean size of the objects of its dataset, in pixels.
     YOLO-FaceV2's code has C = 1 for boxes in strides, so C is 8 pixels on P3 and 32 on P5. ``unit='pixel'`` measures
-    all levels alike; :class:`YOLO11Head` passes the strides that this takes.
+    all levels alike; :class:`YOLO11Head` passes the strides that it needs.
 
     Args:
         nwd_ratio (float): Share of the distance, from 0 to 1. Defaults to 0.2, YOLO-FaceV2's.

@@ -25,6 +25,10 @@ def smooth_ln(x: Tensor, sigma: float) -> Tensor:
 
     Returns:
         Tensor: Penalties from 0, of the shape of ``x``.
+
+    Example:
+        >>> smooth_ln(torch.tensor([0., 0.5, 0.95]), sigma=0.9)
+        tensor([0.0000, 0.6931, 2.8026])
     """
     # Not torch.where: the logarithm's infinite slope at 1 would turn the gradient of the other branch into NaN.
     return (x - sigma).clamp(min=0) / (1 - sigma) - torch.log1p(-x.clamp(max=sigma))
@@ -37,14 +41,14 @@ class RepulsionLoss(nn.Module):
     - RepGT (equations 3 and 4): the mean over all positive predictions B of ``smooth_ln(IoG(B, G))``, where G is
       the object, other than its target, that B overlaps most (by IoU), and IoG is the intersection over G's area.
     - RepBox (equation 6): ``smooth_ln(IoU)`` of pairs of predictions of different targets, divided by the number
-      of pairs that overlap. Of each target's predictions, which the paper samples from, this is the one that fits best:
-      the one that NMS would keep.
+      of pairs that overlap. Where the paper samples one prediction of each target, the one with the highest IoU is
+      taken, which NMS would keep.
 
     The attraction term of the paper is the detector's own box loss. G is chosen by the predicted box, since a dense
     detector has no proposals.
 
-    In the public code of YOLO-FaceV2 this loss trains nothing: the predictions are detached. Besides, it reads boxes of
-    center and size as corners in IoG.
+    In the public code of YOLO-FaceV2 this loss has no gradient, because the predictions are detached, and its IoG
+    takes boxes given by center and size for corners.
 
     Args:
         sigma_gt (float): σ of RepGT, in [0, 1). Defaults to 0.9: a logarithm whose slope stays below 10.
@@ -115,7 +119,7 @@ class RepulsionLoss(nn.Module):
 
 
 def _best_of_each_target(boxes: Tensor, gt_bboxes: Tensor, inds: Tensor) -> Tensor:
-    """Index the prediction of each target that overlaps it most, of those targets that have predictions."""
+    """Return the index of the prediction that overlaps each target most, for targets that have predictions."""
     ious = bbox_overlaps(boxes, gt_bboxes[inds], is_aligned=True)
     order = ious.argsort(descending=True, stable=True)
     order = order[inds[order].argsort(stable=True)]  # by target, the best first

@@ -29,9 +29,18 @@ class AttentionNeck(BaseModule):
         ValueError: If ``levels`` names a level that does not exist.
 
     Example:
+        >>> import torch
+        >>> from mmseam.models import AttentionNeck
+        >>> neck = AttentionNeck(in_channels=[64, 64, 128], attention_cfg=dict(type='mmseam.SEAM'), levels=(0, 1))
+        >>> [type(layer).__name__ for layer in neck.layers]
+        ['SEAM', 'SEAM', 'Identity']
+        >>> [tuple(level.shape) for level in neck([torch.rand(2, c, 8, 8) for c in (64, 64, 128)])]
+        [(2, 64, 8, 8), (2, 64, 8, 8), (2, 128, 8, 8)]
+
+        In a config, behind the FPN of a detector of MMDetection:
+
         >>> neck = [dict(type='FPN', in_channels=[256, 512, 1024, 2048], out_channels=256, num_outs=5),
-        ...         dict(type='mmseam.AttentionNeck', in_channels=[256] * 5,
-        ...              attention_cfg=dict(type='mmseam.SEAM'), levels=(0, 1))]
+        ...         dict(type='mmseam.AttentionNeck', in_channels=[256] * 5, attention_cfg=dict(type='mmseam.SEAM'))]
     """
 
     def __init__(self,

@@ -20,6 +20,13 @@ def build_attention(cfg: ConfigType, in_channels: int) -> nn.Module:
 
     Raises:
         KeyError: If ``cfg`` has no ``type`` or no registry knows it.
+
+    Example:
+        >>> from mmseam.models.plugins import build_attention
+        >>> type(build_attention(dict(type='mmseam.SEAM', depth=2), in_channels=64)).__name__
+        'SEAM'
+        >>> type(build_attention(dict(type='CBAM'), in_channels=64)).__name__  # of MMYOLO
+        'CBAM'
     """
     with MODELS.switch_scope_and_registry('mmseam') as registry:
         return registry.build(dict(cfg, in_channels=in_channels))

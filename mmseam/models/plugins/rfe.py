@@ -28,7 +28,7 @@ class RFE(BaseModule):
 
     The public code normalizes each dilated map on its own, all by one BatchNorm. In training each is normalized by its
     own statistics, in evaluation all by their mixture, so the two disagree. Here the sum is normalized, once. The
-    bottleneck and the split of the public block (C3) are left to the layer around.
+    bottleneck and the split of the public block (C3) are left to the surrounding layer.
 
     Args:
         in_channels (int): Channels of the map.

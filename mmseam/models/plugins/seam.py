@@ -106,6 +106,15 @@ class SEAM(BaseModule):
 
     Raises:
         ValueError: If ``kernel_size`` is even, or a number is below 1.
+
+    Example:
+        >>> import torch
+        >>> from mmseam.models import SEAM
+        >>> layer = SEAM(in_channels=64)
+        >>> layer(torch.rand(2, 64, 20, 20)).shape
+        torch.Size([2, 64, 20, 20])
+        >>> sum(parameter.numel() for parameter in layer.parameters())
+        5568
     """
 
     def __init__(self,
@@ -180,6 +189,14 @@ class MultiSEAM(BaseModule):
     Raises:
         ValueError: If ``kernel_size`` is even, ``patch_sizes`` is empty, ``patch_groups`` does not divide
             ``in_channels``, or a number is below 1.
+
+    Example:
+        >>> import torch
+        >>> from mmseam.models import MultiSEAM
+        >>> layer = MultiSEAM(in_channels=64, patch_groups='depthwise', pad_to_patch=True, identity_init=True)
+        >>> x = torch.rand(2, 64, 20, 20)
+        >>> torch.equal(layer(x), x)  # as long as it is not trained
+        True
     """
 
     def __init__(self,

@@ -44,7 +44,7 @@ class ConvActNorm(BaseModule):
 
         Returns:
             tuple[Tensor, Tensor], optional: Scale and shift of each channel, shape (C,), that the normalization
-            applies in evaluation; None, with nothing taken out, if it is no batch normalization.
+            applies in evaluation; None, with nothing removed, if it is not batch normalization.
         """
         norm = getattr(self, self.norm_name)
         if not isinstance(norm, _BatchNorm):

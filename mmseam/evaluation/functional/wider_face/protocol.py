@@ -63,6 +63,15 @@ def evaluate_wider_face(ground_truth: WIDERFaceGroundTruth,
 
     Raises:
         ValueError: An array is malformed, or no image of the set has detections.
+
+    Example:
+        >>> from mmseam.evaluation.functional.wider_face.ground_truth import WIDERFaceGroundTruth
+        >>> truth = WIDERFaceGroundTruth.from_images(
+        ...     ['0--Parade/a'], [np.array([[10, 10, 40, 50], [200, 30, 12, 15]])],
+        ...     subsets=dict(easy=[[True, False]], hard=[[True, True]]))
+        >>> detections = {'0--Parade/a': np.array([[11, 9, 40, 50, 0.9], [300, 300, 20, 20, 0.2]])}
+        >>> {subset: result.ap for subset, result in evaluate_wider_face(truth, detections).items()}
+        {'easy': 1.0, 'hard': 0.5}
     """
     matches = match_detections(ground_truth, detections, num_thresholds, int32_compat)
     return score_subsets(matches, ground_truth.subsets if subsets is None else subsets)

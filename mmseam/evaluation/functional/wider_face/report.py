@@ -1,10 +1,9 @@
 """Tables and files of WIDER FACE results, with one row per subset and method."""
 import csv
-import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
+from typing import Dict, List, Mapping, Optional, Sequence, Union
 
 import numpy as np
 from rich import box
@@ -12,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mmseam.utils.atomic_write import atomic_write
+from mmseam.utils.strict_json import dump_json
 
 from .bootstrap import PairedDifference, paired_difference, percentile_interval
 from .protocol import WIDERFaceResult
@@ -178,12 +178,4 @@ def write_json(path: Union[str, Path],
     }
     content = dict(results=list(map(asdict, rows)), comparisons=list(map(asdict, comparisons)), curves=curves)
     with atomic_write(path, newline='') as file:
-        file.write(json.dumps(_without_nan(content), indent=1, allow_nan=False) + '\n')
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+        file.write(dump_json(content))

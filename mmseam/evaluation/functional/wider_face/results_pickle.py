@@ -9,9 +9,10 @@ from typing import Any, Union
 
 import numpy as np
 
+from mmseam.utils.container_tree import check_tree
 from mmseam.utils.pickle_names import PLAIN_NAMES, RestrictedPickleError, name_table
 from mmseam.utils.pickled_arrays import NUMPY_NAMES, Storage, TensorRecord, TensorUnpickler, torch_names
-from mmseam.utils.restricted_unpickler import RestrictedUnpickler, check_tree
+from mmseam.utils.restricted_unpickler import RestrictedUnpickler
 from mmseam.utils.torch_file import read_legacy_file
 
 from .result_folder import ResultsFormatError

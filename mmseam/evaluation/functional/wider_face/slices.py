@@ -79,6 +79,13 @@ def select_faces(ground_truth: WIDERFaceGroundTruth, expressions: Mapping[str, s
 
     Raises:
         SliceError: An expression is malformed or uses a name that the ground truth does not have.
+
+    Example:
+        >>> from mmseam.evaluation.functional.wider_face.ground_truth import WIDERFaceGroundTruth
+        >>> truth = WIDERFaceGroundTruth.from_images(
+        ...     ['0--Parade/a'], [np.array([[10, 10, 40, 50], [200, 30, 12, 15]])], attributes=dict(occlusion=[[2, 0]]))
+        >>> select_faces(truth, {'covered': 'occlusion=heavy', 'small': 'height<20'})
+        {'covered': array([ True, False]), 'small': array([False,  True])}
     """
     columns = dict(ground_truth.attributes, **ground_truth.subsets)
     columns.update(width=ground_truth.boxes[:, 2], height=ground_truth.boxes[:, 3])
