@@ -1,5 +1,6 @@
 """What READMEs and docs say of the code: numbers, files, modules and imports."""
 import ast
+import importlib
 import re
 
 import pytest
@@ -22,6 +23,13 @@ EXTERNAL = [
     'declare it CC0', 'GPL-3.0-or-later',
     'a COCO AP of 39.5 (n), 47.0 (s), 51.5 (m), 53.4 (l) and 54.7 (x) at 640 pixels',
 ]
+
+
+#: Packages without names for users. The names of all others are documented.
+INTERNAL = {'compat', 'mmcv_ops', 'mmseam', 'utils', 'exporters'}
+PUBLIC = [path.parent for path in sorted((ROOT / 'mmseam').rglob('__init__.py'))
+          if '.mim' not in path.parts and path.parent.name not in INTERNAL
+          and '__all__ = ' in path.read_text(encoding='utf-8')]
 
 
 def plain(path) -> str:
@@ -129,5 +137,28 @@ def test_links_files_and_modules_are_there(path):
         assert any(is_module(ROOT.joinpath(*names[:depth])) for depth in (len(names), len(names) - 1)), dotted
 
 
+@every_document
+def test_anchors_of_links_are_there(path):
+    for file, anchor in re.findall(r'\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)', path.read_text(encoding='utf-8')):
+        page = (path.parent / file).resolve() if file else path
+        assert anchor in anchors(page), f'{file}#{anchor}'
+
+
+def anchors(page) -> set:
+    """Anchors of the headings of a page, as GitHub and MkDocs make them."""
+    text = re.sub(r'```.*?```', '', page.read_text(encoding='utf-8'), flags=re.S)
+    headings = (re.sub(r'\]\([^)]*\)', '', line) for line in re.findall(r'^#+ (.*)$', text, flags=re.M))
+    return {re.sub(r'[-\s]+', '-', re.sub(r'[^\w\s-]', '', heading).strip().lower()) for heading in headings}
+
+
 def is_module(path) -> bool:
     return path.is_dir() or path.with_suffix('.py').is_file()
+
+
+def test_public_names_are_on_the_api_pages():
+    pages = ''.join(path.read_text(encoding='utf-8') for path in (ROOT / 'docs' / 'api').glob('*.md'))
+    shown = [importlib.import_module(name) for name in re.findall(r'^::: (\S+)', pages, flags=re.M)]
+    for folder in PUBLIC:
+        package = importlib.import_module('.'.join(folder.relative_to(ROOT).parts))
+        missing = [name for name in package.__all__ if not any(hasattr(module, name) for module in shown)]
+        assert missing == [], package.__name__
