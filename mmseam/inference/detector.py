@@ -198,14 +198,6 @@ def load_detector(model: Union[str, Path],
         FileNotFoundError: The checkpoint or exported file does not exist.
         ExportedModelError: The exported file is damaged or was not exported by mmseam.
         ImportError: The library that runs the exported file is not installed.
-
-    Example:
-        >>> import numpy as np
-        >>> from mmseam.apis import load_detector
-        >>> detector = load_detector('yolo11_n_multiseam-lite_faces')  # its weights come with mmseam
-        >>> result, = detector(np.zeros((120, 160, 3), np.uint8))  # a black image
-        >>> len(result), result.names
-        (0, ('face',))
     """
     if is_exported(model):
         if checkpoint is not None:

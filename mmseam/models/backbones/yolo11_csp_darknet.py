@@ -41,7 +41,8 @@ class YOLO11CSPDarknet(BaseBackbone):
     Example:
         >>> import torch
         >>> from mmseam.models import YOLO11CSPDarknet
-        >>> model = YOLO11CSPDarknet(deepen_factor=0.5, widen_factor=0.25).eval()
+        >>> model = YOLO11CSPDarknet(deepen_factor=0.5, widen_factor=0.25)
+        >>> model.eval()
         >>> [tuple(x.shape) for x in model(torch.rand(1, 3, 640, 640))]
         [(1, 128, 80, 80), (1, 128, 40, 40), (1, 256, 20, 20)]
     """
