@@ -9,9 +9,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('source', help="image, folder (searched recursively), glob pattern in quotes ('a/*.jpg'), "
                         'video, or webcam index (0), which Ctrl-C stops')
     parser.add_argument('model', nargs='?', default=DEFAULT_MODEL,
-                        help="config file, name of one of mmseam's configs, checkpoint of a training (.pth), or exported "
-                        'file (.onnx, .torchscript, .pt2, .xml) (default: %(default)s, a small face detector that comes '
-                        'with mmseam)')
+                        help="config file, name of one of mmseam's configs, checkpoint of a training (.pth), or "
+                        'exported file (.onnx, .torchscript, .pt2, .xml) (default: %(default)s, a small face detector '
+                        'that comes with mmseam)')
     parser.add_argument('checkpoint', nargs='?',
                         help="checkpoint of the config (default: the weights in the config's metafile)")
     parser.add_argument('--out-dir', help='folder for the drawn images or video (.mp4); nothing is drawn without it')
