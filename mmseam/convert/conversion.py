@@ -9,6 +9,7 @@ from mmengine.registry import DefaultScope
 
 from mmseam.registry import MODELS
 from mmseam.utils.atomic_write import atomic_write
+from mmseam.utils.config import load_config
 from mmseam.version import __version__
 
 from .conversion_report import ConversionReport, SkippedTensor
@@ -30,7 +31,8 @@ def convert(src: Union[str, Path], dst: Union[str, Path],
     Args:
         src (str or Path): The ``.pt`` file; no code in it is executed.
         dst (str or Path): The ``.pth`` file to write, for ``load_from``. Replaced if it exists.
-        config (str, Path or Config, optional): Config of the model to load the weights. Defaults to None.
+        config (str, Path or Config, optional): Config of the model to load the weights, a file or the name of one of
+            mmseam's configs. Defaults to None.
 
     Returns:
         ConversionReport: The converted, skipped and still randomly initialized tensors.
@@ -38,6 +40,7 @@ def convert(src: Union[str, Path], dst: Union[str, Path],
     Raises:
         FileNotFoundError: ``src`` does not exist.
         CheckpointError: ``src`` cannot be read safely, is not a YOLO11, or does not fit the config's backbone.
+        ConfigError: ``config`` does not exist or is invalid.
     """
     src, dst = Path(src), Path(dst)
     if src.resolve() == dst.resolve():
@@ -79,7 +82,7 @@ def _target_names(checkpoint: UltralyticsCheckpoint) -> Tuple[Dict[str, str], Di
 
 
 def _build_model(config: Union[str, Path, Config]) -> torch.nn.Module:
-    cfg = config if isinstance(config, Config) else Config.fromfile(config)
+    cfg = config if isinstance(config, Config) else load_config(config)
     if 'model' not in cfg:
         raise ValueError(f'{cfg.filename or "the config"}: no `model` to load the weights into')
     with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmyolo')):

@@ -205,6 +205,43 @@ def test_tool(tmp_path, yolo11n_file):
     assert set(_load(tmp_path / 'out.pth')) == {'meta', 'state_dict'}
 
 
+OWN_HEAD = """
+_base_ = 'mmseam::yolo11/yolo11_n_fast_1xb16-100e_custom-coco.py'
+custom_imports = dict(imports=['layers_beside_the_config'])
+model = dict(bbox_head=dict(head_module=dict(
+    type='mmseam.AttentionHeadModule', keep_reg_stem=True, keep_cls_stem=True,
+    attention_cfg=dict(type='mmseam.Shift'))))
+"""
+OWN_LAYER = """
+import torch
+from mmseam.registry import MODELS
+
+@MODELS.register_module()
+class Shift(torch.nn.Module):
+    def __init__(self, in_channels):
+        super().__init__()
+        self.amount = torch.nn.Parameter(torch.zeros(in_channels, 1, 1))
+
+    def forward(self, x):
+        return x + self.amount
+"""
+
+
+def test_tool_finds_layers_beside_the_config(tmp_path, yolo11n_file):
+    (tmp_path / 'head.py').write_text(OWN_HEAD)
+    done = _run_tool(yolo11n_file, tmp_path / 'out.pth', '--config', tmp_path / 'head.py')
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith('error: ')
+    assert 'layers_beside_the_config' in done.stderr and 'Traceback' not in done.stderr
+    (tmp_path / 'layers_beside_the_config.py').write_text(OWN_LAYER)
+    done = _run_tool(yolo11n_file, tmp_path / 'out.pth', '--config', tmp_path / 'head.py')
+    assert done.returncode == 0, done.stderr
+    assert f'{HEAD}.reg_preds: 192 in 3 tensors' in done.stdout
+    taken = _load(tmp_path / 'out.pth')['state_dict']
+    assert f'{HEAD}.reg_preds.0.0.conv.weight' in taken
+    assert not any('attention' in name for name in taken)
+
+
 def test_tool_reports_bad_input_in_one_line(tmp_path):
     (tmp_path / 'odd.pt').write_bytes(b'no checkpoint')
     done = _run_tool(tmp_path / 'odd.pt', tmp_path / 'out.pth')

@@ -11,8 +11,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('dst', help='checkpoint to write (.pth), to be used as `load_from` in a config')
     parser.add_argument(
         '--config',
-        help='config of the model to initialize, for example one with a SEAM head: only matching tensors are '
-        'written, and the others are listed (default: all tensors of plain YOLO11)')
+        help="config of the model to initialize (a file or the name of one of mmseam's configs), for example one with "
+        'a SEAM head: only matching tensors are written, and the others are listed (default: all tensors of plain '
+        'YOLO11)')
     return parser.parse_args()
 
 
