@@ -88,7 +88,7 @@ def plot_schedules(traces: Mapping[str, ScheduleTrace], epochs: int, path: Union
                 axes.plot(positions[shown], _curves(trace)[index][shown], **style, label=name)
             axes.set(title=_PANELS[index], xlabel='epoch')
             axes.grid(color='0.9')
-    rows[0][0].legend()
+    rows[0][0].legend(loc='upper right')  # 'best' is slow with many points
     with atomic_write(path, 'wb') as file:
         figure.savefig(file, format='png', dpi=100)
 
