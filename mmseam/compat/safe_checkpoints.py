@@ -10,6 +10,7 @@ Remove when MMEngine stores plain numbers and passes ``weights_only=True``.
 so it is patched when it is first imported.
 """
 import os
+from collections import Counter
 from types import ModuleType
 from typing import IO, Any, Callable, Dict, Optional, Union
 
@@ -125,7 +126,15 @@ def _set_metadata(state_dict: dict, attributes: Any) -> None:
         state_dict._metadata = attributes['_metadata']
 
 
+def _make_counter(counts: Any) -> Counter:
+    """Make the milestones of ``MultiStepLR``, such as those of mmdet's 1x schedules."""
+    if type(counts) is not dict or not all(type(value) is int for item in counts.items() for value in item):
+        raise RestrictedPickleError('damaged: invalid milestones')
+    return Counter(counts)
+
+
 _MMENGINE_NAMES = name_table({
+    'collections.Counter': (_make_counter, ),
     'collections.OrderedDict': (TensorUnpickler.names['collections', 'OrderedDict'].call, _set_metadata),
     'mmengine.logging.history_buffer.HistoryBuffer': (lambda: HistoryBuffer.__new__(HistoryBuffer), _set_history),
     _ONE_CYCLE: (),

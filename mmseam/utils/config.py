@@ -111,6 +111,7 @@ def load_config(name: Union[str, Path], cfg_options: Optional[Sequence[str]] = N
     except (KeyError, TypeError, IndexError) as error:
         raise ConfigError(f'--cfg-options does not fit {path}: {error}') from error
     is_metainfo_lower(cfg)
+    _drop_collate_scope(cfg)
     cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs', path.stem))
     return cfg
 
@@ -131,6 +132,14 @@ def _read(path: Path, options: Dict[str, Any]) -> Tuple[Config, Dict[str, Any]]:
         # MMEngine runs the file, whose code can raise anything
         raise ConfigError(f'{path}{_line_of(error, path)}: {type(error).__name__}: {error}') from error
     return cfg, options
+
+
+def _drop_collate_scope(cfg: Config) -> None:
+    """Make ``_base_ = 'mmyolo::…'`` trainable: MMEngine stamps the scope on ``collate_fn``, too, and passes it on."""
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        collate = (cfg.get(name) or {}).get('collate_fn')
+        if isinstance(collate, dict) and collate.get('_scope_') == cfg.get('default_scope'):
+            collate.pop('_scope_', None)
 
 
 def _line_of(error: Exception, path: Path) -> str:

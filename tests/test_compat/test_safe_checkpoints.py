@@ -2,6 +2,7 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +13,7 @@ from crafted_pickles import Call
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModel
+from mmengine.optim import MultiStepLR
 from mmengine.registry import METRICS
 from mmengine.runner import CheckpointLoader, Runner
 from torch import nn
@@ -161,14 +163,25 @@ def test_state_dict_keeps_the_versions_of_its_layers(tmp_path):
     assert load(tmp_path / 'a.pth')['state_dict']._metadata == {'': dict(version=2)}
 
 
+def test_milestones_of_the_schedules_of_mmdet_load(tmp_path):
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.)
+    state = MultiStepLR(optimizer, milestones=[8, 11]).state_dict()
+    torch.save(dict(state_dict={}, param_schedulers=[state]), tmp_path / 'a.pth')
+    loaded = load(tmp_path / 'a.pth')['param_schedulers'][0]
+    assert loaded == state and loaded['milestones'] == Counter([8, 11])
+
+
 @pytest.mark.parametrize('payload', [
+    Call(Counter, 'abc'),
+    Call(Counter, {'a': [1]}),
     Call(getattr, HistoryBuffer, '__init__'),
     Call(getattr, HistoryBuffer, '__subclasses__'),
     Call(getattr, torch.Tensor, 'min'),
     Call(np.ndarray, (1, ), 'O', bytearray(8)),
     np.array([print], dtype=object),
     np.array(['text']),
-], ids=['getattr init', 'getattr dunder', 'getattr tensor', 'forged array', 'object array', 'text array'])
+], ids=['counter text', 'counter lists', 'getattr init', 'getattr dunder', 'getattr tensor', 'forged array',
+        'object array', 'text array'])
 def test_what_mmengine_never_writes_is_refused(tmp_path, payload):
     torch.save(dict(state_dict={}, message_hub=payload), tmp_path / 'bad.pth')
     with pytest.raises(CheckpointFileError, match=r'bad\.pth'):

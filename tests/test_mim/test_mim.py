@@ -3,6 +3,7 @@ import tarfile
 import zipfile
 
 import pytest
+from own_layer import COUNTS, write_own_training
 from tiny_training import write_tiny_training
 
 from .environment import BUILD
@@ -46,6 +47,15 @@ def test_train_by_the_name_of_a_shipped_config(installed, tmp_path):
     installed.run('mim', 'train', 'mmseam', f'{NAME}.py', '--work-dir', 'work', '--cfg-options',
                   'train_cfg.max_epochs=1', 'train_dataloader.batch_size=2', *options, cwd=tmp_path, timeout=900)
     assert (tmp_path / 'work' / 'epoch_1.pth').is_file()
+
+
+@pytest.mark.parametrize('installed', ['wheel'], indirect=True)
+@pytest.mark.parametrize('detector', COUNTS)
+def test_own_layer_beside_the_config(installed, tmp_path, detector):
+    """In head, neck and backbone of YOLO11, mmyolo's YOLOv8 and mmdet's RetinaNet, from another folder."""
+    config = write_own_training(tmp_path / 'research', detector)
+    printed = installed.run('mim', 'train', 'mmseam', config, '--work-dir', 'work', cwd=tmp_path)
+    assert (tmp_path / 'work' / 'epoch_1.pth').is_file(), printed
 
 
 def test_command_of_the_package(installed, tmp_path):

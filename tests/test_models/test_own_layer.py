@@ -1,4 +1,5 @@
 """A layer of a user's own, in a module beside the config, in head, neck and backbone of three detectors."""
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,64 +9,18 @@ import pytest
 import torch
 from mmdet.apis import DetInferencer
 from mmengine.registry import MODELS, DefaultScope
-from tiny_training import write_tiny_training
+from mmengine.runner import CheckpointLoader
+from own_layer import BASES, COUNTS, LAYERS, OWN, PLACES, write_own_training
 from tool_processes import ROOT
 
 from mmseam.analysis.check_config import check_config
 from mmseam.models import SEAM, MultiSEAM
 from mmseam.utils.config import ConfigError, load_config
 
-LAYERS = '''
-from mmdet.models import RetinaHead
-from mmengine.registry import MODELS
-from torch import nn
-
-
-@MODELS.register_module()
-class OwnSE(nn.Module):
-    def __init__(self, in_channels, ratio=4):
-        super().__init__()
-        self.gate = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1), nn.Conv2d(in_channels, in_channels // ratio, 1), nn.ReLU(),
-            nn.Conv2d(in_channels // ratio, in_channels, 1), nn.Sigmoid())
-
-    def forward(self, x):
-        return x * self.gate(x)
-
-
-@MODELS.register_module()
-class OwnRetinaHead(RetinaHead):
-    def _init_layers(self):
-        super()._init_layers()
-        self.attention = OwnSE(self.in_channels)
-
-    def forward_single(self, x):
-        return super().forward_single(self.attention(x))
-'''
-OWN = "dict(type='OwnSE')"
-ON_RETINANET = "_base_ = 'mmdet::retinanet/retinanet_r50_fpn_1x_coco.py'\n"
-BASES = dict(
-    yolo11="_base_ = 'mmseam::yolo11/yolo11_n_syncbn_fast_8xb16-500e_coco.py'\n",
-    yolov8="_base_ = 'mmyolo::yolov8/yolov8_n_syncbn_fast_8xb16-500e_coco.py'\n",
-    retinanet=ON_RETINANET)
-YOLO = dict(
-    head="model = dict(bbox_head=dict(head_module=dict(type='mmseam.AttentionHeadModule', attention_cfg={})))",
-    neck="model = dict(neck=[_base_.model.neck, dict(type='mmseam.AttentionNeck', widen_factor=0.25, "
-         'in_channels=[256, 512, 1024], attention_cfg={})])',
-    backbone='model = dict(backbone=dict(plugins=[dict(cfg={}, stages=(False, True, True, True))]))')
-RETINANET = dict(
-    head="model = dict(bbox_head=dict(type='OwnRetinaHead'))",
-    neck="model = dict(neck=[_base_.model.neck, dict(type='mmseam.AttentionNeck', in_channels=[256] * 5, "
-         'attention_cfg={})])',
-    backbone="model = dict(backbone=dict(plugins=[dict(cfg={}, stages=(False, False, False, True), "
-             "position='after_conv2')]))")
 #: Lines of the config, and the number of layers that they put in.
-CASES = {
-    **{(base, place): (BASES[base] + YOLO[place], count) for base in ('yolo11', 'yolov8')
-       for place, count in dict(head=6, neck=3, backbone=3).items()},
-    **{('retinanet', place): (ON_RETINANET + RETINANET[place], count)
-       for place, count in dict(head=1, neck=5, backbone=3).items()},
-}
+CASES = {(detector, place): (f'{BASES[detector]}model = dict({PLACES[detector][place]})', count)
+         for detector, counts in COUNTS.items() for place, count in counts.items()}
+PLUGIN, NECK = (CASES['retinanet', place][0] for place in ('backbone', 'neck'))
 
 
 def write_config(folder: Path, text: str, layer: str = OWN) -> Path:
@@ -109,28 +64,28 @@ def test_own_layer(folder, monkeypatch, tmp_path, case):
 def test_own_types_have_one_name_in_every_scope(monkeypatch, tmp_path, kind):
     """In mmdet's, as plugin of a ResNet and in the neck of RetinaNet."""
     layer = f"dict(type='mmseam.{kind.__name__}')"
-    config = write_config(tmp_path, ON_RETINANET + RETINANET['backbone'], layer)
+    config = write_config(tmp_path, PLUGIN, layer)
     model = build(config, monkeypatch, tmp_path)
     assert sum(isinstance(module, kind) for module in model.backbone.modules()) == 3
-    config = write_config(tmp_path, ON_RETINANET + RETINANET['neck'], layer)
+    config = write_config(tmp_path, NECK, layer)
     inferencer = DetInferencer(str(config), device='cpu', show_progress=False)
     assert sum(isinstance(module, kind) for module in inferencer.model.neck.modules()) == 5
     found = inferencer(np.zeros((64, 64, 3), np.uint8), no_save_vis=True)
     assert set(found['predictions'][0]) == {'labels', 'scores', 'bboxes'}
 
 
-def test_own_layer_by_the_tools(tmp_path):
-    """In the current folder or beside the config, without PYTHONPATH."""
-    folder = tmp_path / 'research'
-    folder.mkdir()
-    (folder / 'own_layers.py').write_text(LAYERS)
-    tiny = write_tiny_training(folder, ROOT / 'configs/yolo11/yolo11_n_syncbn_fast_8xb16-250e_widerface.py', 4)
-    config = write_config(folder, f"_base_ = '{tiny}'\n{YOLO['head']}\ncustom_imports = dict(imports=['own_layers'])\n")
-    for command in (['-m', 'mmseam', 'summary', config],
-                    [ROOT / 'tools' / 'train.py', config, '--work-dir', tmp_path / 'work']):
-        done = subprocess.run([sys.executable, *map(str, command)], cwd=tmp_path, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-    assert (tmp_path / 'work' / 'epoch_1.pth').is_file()
+@pytest.mark.parametrize('command', [['-m', 'mmseam', 'train'], [ROOT / 'tools' / 'train.py']], ids=['mmseam', 'tool'])
+@pytest.mark.parametrize('detector', ['yolo11', *(pytest.param(name, marks=pytest.mark.slow)
+                                                  for name in ('yolov8', 'retinanet'))])
+def test_trainings_with_an_own_layer(detector, command, tmp_path):
+    """In all three places at once, without PYTHONPATH and from another folder than that of the config."""
+    config = write_own_training(tmp_path / 'research', detector)
+    environment = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
+    done = subprocess.run([sys.executable, *map(str, command), config, '--work-dir', tmp_path / 'work'], cwd=tmp_path,
+                          env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    trained = CheckpointLoader.load_checkpoint(str(tmp_path / 'work' / 'epoch_1.pth'))['state_dict']
+    assert sum(name.endswith('gate.1.weight') for name in trained) == sum(COUNTS[detector].values())
 
 
 def test_a_module_that_an_installed_one_hides_is_named(tmp_path):
