@@ -2,6 +2,7 @@
 import logging
 import re
 import sys
+import warnings
 from contextlib import contextmanager, redirect_stdout
 from typing import Any, Iterator, TextIO
 
@@ -63,13 +64,18 @@ class QuietConsole:
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
-        with redirect_stdout(CocoFilter(sys.stdout)):
+        with redirect_stdout(CocoFilter(sys.stdout)), warnings.catch_warnings():
+            warnings.showwarning = self._log_warning
             try:
                 yield
             finally:  # an error or a signal: what follows goes to a line of its own
                 for hook in self.hooks:
                     if isinstance(hook, ProgressBarHook):
                         hook.close()
+
+    def _log_warning(self, message: Warning, category: type, filename: str, line: int, *_: Any) -> None:
+        """Write Python's warnings, which packages address to programmers, to the log file only."""
+        self.logger.info(f'{filename}:{line}: {category.__name__}: {message}')
 
 
 class ConsoleHandler(logging.StreamHandler):
