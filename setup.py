@@ -92,6 +92,6 @@ if __name__ == '__main__':
         classifiers=[
             'Intended Audience :: Science/Research',
             'License :: OSI Approved :: GNU General Public License v3 or later (GPLv3+)',
-            'Programming Language :: Python :: 3',
+            *(f'Programming Language :: Python :: 3.{minor}' for minor in (10, 11, 12, 13)),
             'Topic :: Scientific/Engineering :: Artificial Intelligence',
         ])

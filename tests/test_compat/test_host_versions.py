@@ -46,7 +46,7 @@ def commands(text):
     dict(),
     dict(mmcv='2.0.1', mmcv_lite=None),
     dict(mmcv_lite='2.0.0'),
-    dict(torch='2.0.0'),
+    dict(torch='2.1.0'),
     dict(torch='2.14.0a0+git1234'),
     dict(setuptools='59.6.0'),
 ])
@@ -66,7 +66,7 @@ def test_this_environment_passes_at_once():
     (dict(mmdet='3.4.0'), 'mmdet 3.4.0 is installed', '"mmdet>=3.3.0,<3.4"'),
     (dict(mmyolo=None), 'mmyolo is not installed; needed is mmyolo==0.6.0', '"mmyolo==0.6.0"'),
     (dict(mmengine='0.7.4'), 'mmengine 0.7.4 is installed', '"mmengine>=0.10.3,<1.0"'),
-    (dict(torch='1.13.1'), 'torch 1.13.1 is installed; needed is torch>=2.0', '"torch>=2.0"'),
+    (dict(torch='2.0.1'), 'torch 2.0.1 is installed; needed is torch>=2.1', '"torch>=2.1"'),
     (dict(setuptools='82.0.0'), 'setuptools 82.0.0 is installed; needed is setuptools<82 (MMEngine', '"setuptools<82"'),
     (dict(setuptools=None), 'setuptools is not installed', '"setuptools<82"'),
     (dict(mmcv_lite=None), 'mmcv-lite is not installed', '"mmcv-lite>=2.0.0,<2.1"'),

@@ -121,7 +121,7 @@ def test_training_resumes_in_a_second_process(tmp_path):
             'runner = train(sys.argv[1], 2, resume=True); '
             'print("resumed", runner.epoch, runner.iter, len(runner.message_hub.get_scalar("train/loss").data[0]))')
     done = subprocess.run([sys.executable, '-c', code, str(tmp_path), *map(str, Path(__file__).parents[:2])],
-                          capture_output=True, text=True, timeout=300)
+                          capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == 'resumed 2 4 4'
 
