@@ -1,5 +1,6 @@
 """Run a test that keeps its results if interrupted."""
 import time
+from contextlib import suppress
 from typing import Any, Dict, List
 
 from mmengine.evaluator import BaseMetric
@@ -53,7 +54,9 @@ def test(runner: Runner) -> Dict[str, float]:
             with loader_errors():
                 return runner.test()
         except LoaderError:
-            time.sleep(_LATE)
+            for _ in range(2):
+                with suppress(RuntimeError):  # PyTorch may report a second worker once
+                    time.sleep(_LATE / 2)
             stop.check(hook.done)
             raise
 
