@@ -258,6 +258,16 @@ def test_page_shows_the_tables_of_the_report(repo):
     assert (folder / 'masked_faces' / 'report' / 'table.md').read_text() in (folder / 'masked_faces.md').read_text()
 
 
+@pytest.mark.parametrize('name', ['README.md', 'README_zh-CN.md', *(
+    f'configs/{family}/README.md' for family in ('seam', 'multiseam', 'multiseam_lite'))])
+def test_rows_in_readmes_are_those_of_the_report(repo, name):
+    table = (repo / 'docs' / 'studies' / 'masked_faces' / 'report' / 'table.md').read_text().splitlines()
+    labels = {row.split(' | ')[0] for row in table if '±' in row}
+    rows = [line for line in (repo / name).read_text().splitlines() if line.split(' | ')[0] in labels]
+    assert len(rows) >= 2
+    assert set(rows) <= set(table)
+
+
 @pytest.mark.slow
 def test_report_is_that_of_the_results(repo, tmp_path):
     """Two minutes of resampling; the files need neither data nor weights."""
