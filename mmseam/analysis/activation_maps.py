@@ -14,12 +14,9 @@ from tqdm import tqdm
 
 from mmseam.datasets.occlusion import BoxSample, check_request
 from mmseam.evaluation.functional.figure_style import save_figure
-from mmseam.inference.detector import load_detector
 from mmseam.inference.preprocessing import ImageBatch
-from mmseam.inference.trained_detector import load_trained_detector
-from mmseam.utils.config import load_config
 
-from .face_pairs import FacePair, face_pairs
+from .face_pairs import FacePair, face_pairs, load_unfused
 
 #: Methods and their classes in pytorch-grad-cam.
 METHODS = {'gradcam': 'GradCAM', 'hirescam': 'HiResCAM', 'layercam': 'LayerCAM', 'eigencam': 'EigenCAM'}
@@ -64,14 +61,13 @@ def draw_activation_maps(config: str, checkpoint: str, samples: Sequence[BoxSamp
         ValueError, OSError: As for :func:`measure_maps` and ``load_detector``.
     """
     check_request(kind, fraction)
-    preprocess = load_detector(config, checkpoint, 'cpu').backend.preprocessor
-    model, _ = load_trained_detector(load_config(config), checkpoint)
+    model, preprocess = load_unfused(config, checkpoint)
     pairs = face_pairs(samples, kind, fraction, size, max_faces, seed)
     with tqdm(unit='face') as bar:
         maps = measure_maps(model, preprocess, pairs, method, bar.update)
     for suffix in ('.png', '.pdf'):
         plot_maps(maps[:_SHOWN], Path(out_dir, f'maps{suffix}'), f'{100 * fraction:g} % covered ({kind})')
-    return '\n'.join(_describe(name, maps) for name in ('the box', 'the hidden part'))
+    return '\n'.join([_describe('the box', maps, _box_mask), _describe('the hidden part', maps, _hidden_mask)])
 
 
 def measure_maps(model: nn.Module, preprocess: Callable[[Sequence[np.ndarray]], ImageBatch], pairs: Sequence[FacePair],
@@ -95,11 +91,13 @@ def measure_maps(model: nn.Module, preprocess: Callable[[Sequence[np.ndarray]], 
         ImportError: pytorch-grad-cam or torchvision cannot be imported; the message says how to install them.
     """
     cam_class = _import_method(method)
+    layers: List[nn.Module] = []
     results = []
     for pair in pairs:
         batch = preprocess([pair.uncovered, pair.covered])
         inputs = torch.from_numpy(batch.inputs).to(next(model.parameters()).device)
-        with cam_class(_ClassLogits(model), _feature_layers(model, inputs)) as cam:
+        layers = layers or _feature_layers(model, inputs)
+        with cam_class(_ClassLogits(model), layers) as cam:
             maps = cam(inputs, [_LargestInBox(inputs.shape[2:], pair.box, meta) for meta in batch.metas])
         results.append(PairMaps(pair, *(_in_image(values, meta) for values, meta in zip(maps, batch.metas))))
         if progress is not None:
@@ -175,20 +173,25 @@ def _in_image(values: np.ndarray, meta: Dict[str, Any]) -> np.ndarray:
     return cv2.resize(part, meta['ori_shape'][::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _describe(where: str, maps: Sequence[PairMaps]) -> str:
-    shares = np.array([_shares(where, row) for row in maps])
+def _describe(where: str, maps: Sequence[PairMaps], mask_of: Callable[[FacePair], np.ndarray]) -> str:
+    shares = np.array([[_share(values, mask_of(pair)) for values in both] for pair, *both in maps])
     before, after = 100 * np.nanmean(shares, 0)
     return f'{before:.1f} % of the map lies in {where} uncovered, {after:.1f} % covered (mean of {len(maps)} faces)'
 
 
-def _shares(where: str, row: PairMaps) -> List[float]:
-    if where == 'the box':
-        left, top, right, bottom = np.rint(row.pair.box).astype(int).clip(0)
-        mask = np.zeros(row.uncovered.shape, bool)
-        mask[top:bottom, left:right] = True
-    else:
-        mask = (row.pair.uncovered != row.pair.covered).any(2)
-    return [values[mask].sum() / values.sum() if values.any() else np.nan for values in (row.uncovered, row.covered)]
+def _box_mask(pair: FacePair) -> np.ndarray:
+    left, top, right, bottom = np.rint(pair.box).astype(int).clip(0)
+    mask = np.zeros(pair.uncovered.shape[:2], bool)
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+def _hidden_mask(pair: FacePair) -> np.ndarray:
+    return (pair.uncovered != pair.covered).any(2)
+
+
+def _share(values: np.ndarray, mask: np.ndarray) -> float:
+    return values[mask].sum() / values.sum() if values.any() else np.nan
 
 
 def plot_maps(maps: Sequence[PairMaps], path: Union[str, Path], label: str) -> None:

@@ -10,13 +10,10 @@ from tqdm import tqdm
 
 from mmseam.datasets.occlusion import BoxSample, check_request
 from mmseam.evaluation.functional.figure_style import COLORS, save_figure
-from mmseam.inference.detector import load_detector
-from mmseam.inference.trained_detector import load_trained_detector
 from mmseam.models.plugins.channel_gate import ExponentialChannelGate
 from mmseam.utils.atomic_write import atomic_write
-from mmseam.utils.config import load_config
 
-from .face_pairs import face_pairs
+from .face_pairs import face_pairs, load_unfused
 
 
 class LayerGains(NamedTuple):
@@ -55,8 +52,7 @@ def draw_gains(config: str, checkpoint: str, samples: Sequence[BoxSample], out_d
         ValueError, OSError: As for :func:`measure_gains` and ``load_detector``.
     """
     check_request(kind, fraction)
-    preprocess = load_detector(config, checkpoint, 'cpu').backend.preprocessor
-    model, _ = load_trained_detector(load_config(config), checkpoint)
+    model, preprocess = load_unfused(config, checkpoint)
     with tqdm(unit='face') as bar:
         layers = measure_gains(model, preprocess, samples, kind, fraction, size, max_faces, seed, bar.update)
     for suffix in ('.png', '.pdf'):

@@ -1,11 +1,16 @@
-"""The same faces, cut out of their images uncovered and covered."""
-from typing import Iterator, List, NamedTuple, Sequence
+"""The same faces, cut out of their images uncovered and covered, and the detector that looks at them."""
+from typing import Iterator, List, NamedTuple, Sequence, Tuple
 
 import cv2
 import numpy as np
+from torch import nn
 
 from mmseam.datasets.occlusion import BoxSample, clip_box
+from mmseam.inference.detector import load_detector
 from mmseam.inference.media import read_image
+from mmseam.inference.preprocessing import ImagePreprocessor
+from mmseam.inference.trained_detector import load_trained_detector
+from mmseam.utils.config import load_config
 
 from .occlusion_curves.curves import cover_sample, donor_pool
 
@@ -50,6 +55,20 @@ def face_pairs(samples: Sequence[BoxSample], kind: str, fraction: float, size: i
         image, (covered, ) = read_image(sample.path), cover_sample(sample, conditions, seed, pool).values()
         for box in sample.boxes[~sample.ignore]:
             yield _cut_out(image, covered.image, box, size)
+
+
+def load_unfused(config: str, checkpoint: str) -> Tuple[nn.Module, ImagePreprocessor]:
+    """Load a trained detector whose layers are not fused, and the preprocessor of its images.
+
+    Args:
+        config (str): Config file, or name of a config.
+        checkpoint (str): Its checkpoint.
+
+    Returns:
+        tuple: The detector in evaluation mode, on the CPU, and the preprocessor.
+    """
+    model, _ = load_trained_detector(load_config(config), checkpoint)
+    return model, load_detector(config, checkpoint, 'cpu').backend.preprocessor
 
 
 def _with_largest_faces(samples: Sequence[BoxSample], number: int) -> List[BoxSample]:

@@ -10,13 +10,14 @@ from tqdm import tqdm
 
 from mmseam.analysis.occlusion_curves import occlusion_curves
 from mmseam.evaluation.functional.average_precision import ImageMatches, average_precision, match_image
-from mmseam.evaluation.functional.wider_face.ground_truth import image_key, read_official_ground_truth
+from mmseam.evaluation.functional.wider_face.ground_truth import image_key, official_files, read_official_ground_truth
+from mmseam.evaluation.functional.wider_face.matching import detection_rows
 from mmseam.evaluation.functional.wider_face.protocol import evaluate_wider_face
 from mmseam.inference.detector import Detector
 
 from .study_config import file_digest
 from .study_data import ALL, EvaluationImage, read_evaluation_set, slice_masks
-from .study_description import EvaluationSet, Occlusion, Study
+from .study_description import Occlusion, Study
 from .study_file import StudyFileError
 from .study_results import MatchKey, OcclusionCurve
 
@@ -27,13 +28,10 @@ def evaluation_digest(study: Study) -> str:
     """Return a digest of what the evaluation depends on: contents of the annotations, slices, occlusion."""
     content = dict(
         sets={name: [file_digest(item.annotations), item.slices, item.occlusion, item.image_size,
-                     *map(file_digest, _ground_truth_files(item))] for name, item in study.evaluate.items()},
+                     *map(file_digest, official_files(item.ground_truth) if item.ground_truth else ())]
+              for name, item in study.evaluate.items()},
         occlusion=asdict(study.occlusion) if study.occlusion else None)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _ground_truth_files(item: EvaluationSet) -> List[Path]:
-    return sorted(item.ground_truth.glob('wider_*_val.mat')) if item.ground_truth else []
 
 
 class Scores(NamedTuple):
@@ -75,8 +73,8 @@ def score_all(study: Study, load: Callable[[int], Detector]) -> Scores:
                     chosen, of_class = found.labels == label, image.labels == label
                     matches.append(match_image(
                         found.boxes[chosen], found.scores[chosen], image.boxes[of_class], ~mask[of_class]))
-            sides = found.boxes[:, 2:] - found.boxes[:, :2]
-            detections[image_key(image.path)] = np.hstack([found.boxes[:, :2], sides, found.scores[:, None]])
+            if item.ground_truth:
+                detections[image_key(image.path)] = detection_rows(found.boxes, found.scores)
         if item.ground_truth:
             results.wider_face[name] = _wider_face(item.ground_truth, detections)
     return results

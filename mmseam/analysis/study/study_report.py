@@ -55,10 +55,14 @@ def _rows(study: Study, summary: Dict[str, Any]) -> Iterator[dict]:
     for kind in ('', 'occlusion_', 'wider_face_'):
         for place, value in _leaves(summary.get(f'{kind}estimates', {})):
             variant, name, *rest = place
-            part, metric = {'': lambda part, metric: (part, metric),
-                            'occlusion_': lambda metric, *part: ('/'.join(part), metric),
-                            'wider_face_': lambda subset: (subset, 'WIDER FACE AP')}[kind](*rest)
+            part, metric = _part_and_metric(kind, rest)
             yield _row(study, variant, name, part, metric, value, _get(summary[f'{kind}differences'], *place))
+
+
+def _part_and_metric(kind: str, keys: Sequence[str]) -> Sequence[str]:
+    if kind == 'occlusion_':
+        return '/'.join(keys[1:]), keys[0]
+    return (keys[0], 'WIDER FACE AP') if kind == 'wider_face_' else keys
 
 
 def _leaves(table: dict, place: tuple = ()) -> Iterator[tuple]:

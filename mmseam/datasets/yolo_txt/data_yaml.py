@@ -170,11 +170,10 @@ def iterate_list(path: Path) -> Iterator[Tuple[int, str]]:
             yield number, line.strip()
 
 
-def _shorten(path: Union[str, Path]) -> str:
+def _shorten(path: Union[str, Path], longest: int = _LONGEST_PATH) -> str:
     text = str(path)
-    return text if len(text) <= _LONGEST_PATH else f'{text[:_LONGEST_PATH]}…'
+    return text if len(text) <= longest else f'{text[:longest]}…'
 
 
 def _quote(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_QUOTE else f'{text[:_LONGEST_QUOTE]}…'
+    return _shorten(repr(value), _LONGEST_QUOTE)

@@ -18,6 +18,7 @@ from ..functional import (
     read_official_ground_truth,
     select_faces,
 )
+from ..functional.wider_face.matching import detection_rows
 
 
 @METRICS.register_module()
@@ -95,10 +96,8 @@ class WIDERFaceMetric(BaseMetric):
         """
         for sample in data_samples:
             predicted = sample['pred_instances']
-            boxes = predicted['bboxes'].cpu().numpy().astype(np.float64)
-            boxes[:, 2:] -= boxes[:, :2]
-            scores = predicted['scores'].cpu().numpy()[:, None]
-            result = dict(path=str(sample['img_path']), detections=np.hstack([boxes, scores]))
+            rows = detection_rows(predicted['bboxes'].cpu().numpy(), predicted['scores'].cpu().numpy())
+            result = dict(path=str(sample['img_path']), detections=rows)
             if self.ground_truth is None and not self.format_only:
                 result.update(_faces_of(sample))
             self.results.append(result)

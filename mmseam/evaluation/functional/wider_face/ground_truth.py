@@ -119,6 +119,11 @@ def _concatenate(column: Sequence[np.ndarray], dtype: type) -> np.ndarray:
     return np.concatenate([np.empty(0, dtype), *(np.asarray(part, dtype).reshape(-1) for part in column)])
 
 
+def official_files(folder: Union[str, Path]) -> List[Path]:
+    """Return the paths of ``wider_face_val.mat`` and of the keep-lists in the order of :data:`OFFICIAL_SUBSETS`."""
+    return [Path(folder) / f'wider_{name}_val.mat' for name in ('face', *OFFICIAL_SUBSETS)]
+
+
 def read_official_ground_truth(folder: Union[str, Path]) -> WIDERFaceGroundTruth:
     """Read ``wider_face_val.mat`` and the keep-lists ``wider_{easy,medium,hard}_val.mat``.
 
@@ -135,12 +140,12 @@ def read_official_ground_truth(folder: Union[str, Path]) -> WIDERFaceGroundTruth
         GroundTruthFormatError: A file is damaged or not from the official tools, or a keep-list refers to a
             nonexistent face; the message names the file.
     """
-    path = Path(folder) / 'wider_face_val.mat'
+    path, *keep_lists = official_files(folder)
     label_lists = {name: f'{name}_label_list' for name in WIDER_FACE_ATTRIBUTES}
     faces = _load_mat(path, ['event_list', 'file_list', 'face_bbx_list', *label_lists.values()])
     keys = _read_keys(faces, path)
     boxes = _read_boxes(faces['face_bbx_list'], keys, f'{path}, face_bbx_list')
-    subsets = {name: _read_subset(Path(folder) / f'wider_{name}_val.mat', keys, boxes) for name in OFFICIAL_SUBSETS}
+    subsets = {name: _read_subset(keep_list, keys, boxes) for name, keep_list in zip(OFFICIAL_SUBSETS, keep_lists)}
     attributes = {name: _read_labels(faces[label_list], keys, boxes, f'{path}, {label_list}')
                   for name, label_list in label_lists.items()}
     try:

@@ -41,6 +41,20 @@ class WIDERFaceMatches:
     first: np.ndarray
 
 
+def detection_rows(boxes: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Convert the detections of an image to the rows of the protocol.
+
+    Args:
+        boxes (np.ndarray): x1, y1, x2, y2 in pixels of the original image, (n, 4).
+        scores (np.ndarray): Scores, (n,).
+
+    Returns:
+        np.ndarray: left, top, width, height, score, float64 (n, 5).
+    """
+    boxes = boxes.astype(np.float64)  # sides in full precision
+    return np.column_stack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2], scores])
+
+
 def match_detections(ground_truth: WIDERFaceGroundTruth,
                      detections: Mapping[str, np.ndarray],
                      num_thresholds: int = 1000,

@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 import numpy as np
 
 from .ground_truth import LARGEST_NUMBER, WIDERFaceGroundTruth, image_key
+from .matching import detection_rows
 from .result_folder import ResultsFormatError, read_result_folder
 from .results_pickle import load_results_pickle
 from .slices import DERIVED_SUBSETS, select_faces
@@ -168,7 +169,7 @@ def _instances(found: Mapping[str, Any], where: str) -> np.ndarray:
     scores, labels = (_numbers(found[name], (count, ), f'{where}, {name}') for name in ('scores', 'labels'))
     if labels.any():
         raise ResultsFormatError(f'{where}: label {labels[labels != 0][0]:g}; a face detector has only the label 0')
-    return np.column_stack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2], scores])
+    return detection_rows(boxes, scores)
 
 
 def _numbers(values: Any, shape: Tuple[int, ...], where: str) -> np.ndarray:
