@@ -133,7 +133,10 @@ def test_a_killed_loading_process_ends_the_tool_with_advice(config, checkpoint, 
     assert code == 1
     # A pipe that closes may let Python add a line of its own at the end
     error, = [line for line in text.splitlines() if line.startswith('error: ')]
-    assert error.startswith(f'error: a data loader worker (pid {killed[0]}) is killed by signal: Killed; ')
+    # PyTorch names the signal if its handler for stopped children runs before a read from the worker fails
+    start, _, how = error.partition(f' (pid {killed[0]}) ')
+    assert start == 'error: a data loader worker'
+    assert how.startswith(('is killed by signal: Killed; ', 'exited unexpectedly; '))
     assert 'lower num_workers' in error and 'Traceback' not in text
 
 
