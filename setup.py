@@ -85,7 +85,7 @@ if __name__ == '__main__':
             study=['submitit>=1.5'],
             cam=['grad-cam>=1.5', 'torchvision'],
             docs=['mkdocs-material>=9.5', 'mkdocstrings[python]>=1.0'],
-            tests=['pytest', 'pytest-cov', 'pytest-xdist', 'hypothesis'],
+            tests=['pytest', 'pytest-cov', 'pytest-xdist', 'hypothesis', 'submitit>=1.5'],
             lint=['ruff', 'codespell', 'import-linter', 'mypy', 'pre-commit']),
         zip_safe=False,
         cmdclass=dict(build_py=BuildWithMim, editable_wheel=EditableWithMim),

@@ -95,6 +95,29 @@ def test_killed_study_ends_with_the_same_table(repo, study_file, tmp_path):
 
 
 @pytest.mark.slow
+def test_interrupt_ends_jobs_and_the_same_command_resumes_them(repo, study_file, tmp_path):
+    work_dir, options = tmp_path / 'work', ['--slurm', 'local']
+    process = start(repo, study_file, work_dir, *options)
+    wait_for(work_dir / 'runs' / 'plain_seed0' / 'epoch_1.pth', process)
+    process.send_signal(signal.SIGINT)
+    assert 'interrupted; run the same command again to resume' in process.communicate(timeout=60)[0]
+    assert process.returncode == 1
+    assert not (work_dir / 'results' / 'plain_seed0.json').exists()
+    finish(start(repo, study_file, work_dir, *options))  # it waits for the lock of a job that has not ended
+    assert set(numbers(work_dir)['estimates']) == {'plain', 'scaled'}
+
+
+def test_failed_job_is_named_with_its_log(repo, study_file, tmp_path):
+    content = yaml.safe_load(study_file.read_text())
+    content['variants']['plain'] = dict(cfg_options={'model.backbone.widen_factor': 'wide'})
+    study_file.write_text(yaml.safe_dump(content))
+    process = start(repo, study_file, tmp_path / 'work', '--slurm', 'local', '--only', 'plain')
+    output = process.communicate(timeout=600)[0]
+    assert process.returncode == 1 and 'error: 1 runs failed: plain, seed 0: ' in output
+    assert '_log.err)' in output
+
+
+@pytest.mark.slow
 def test_failed_run_is_named_and_the_others_go_on(repo, study_file, tmp_path):
     content = yaml.safe_load(study_file.read_text())
     content['variants']['plain'] = dict(cfg_options={'model.backbone.widen_factor': 'wide'})

@@ -1,6 +1,6 @@
 """The check of the host packages: silent on a good set, exact on a bad one."""
 import re
-import time
+import sys
 from importlib import metadata
 
 import pytest
@@ -55,10 +55,10 @@ def test_a_good_set_passes(install, changes):
     check_host_versions()
 
 
-def test_this_environment_passes_at_once():
-    start = time.perf_counter()
+def test_this_environment_passes_without_an_import_of_the_hosts(monkeypatch):
+    for name in ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmyolo'):
+        monkeypatch.setitem(sys.modules, name, None)  # importing it raises an error
     check_host_versions()
-    assert time.perf_counter() - start < 1  # milliseconds; importing the packages would take seconds
 
 
 @pytest.mark.parametrize(('changes', 'problem', 'command'), [

@@ -106,7 +106,7 @@ def _last_line(log: Path) -> str:
 
 
 def run_on_slurm(study: Study, folder: Path, runs: Sequence[Run], partition: str, hours: float) -> None:
-    """Run trainings as an array of Slurm jobs with one GPU each, using submitit.
+    """Run trainings as an array of Slurm jobs with one GPU each, using submitit; an interrupt cancels them.
 
     Args:
         study (Study): The study.
@@ -122,7 +122,7 @@ def run_on_slurm(study: Study, folder: Path, runs: Sequence[Run], partition: str
     try:
         import submitit  # optional
     except ImportError:
-        raise StudyFileError('--slurm needs submitit: pip install submitit') from None
+        raise StudyFileError('--slurm needs submitit: pip install "mmseam[study]"') from None
     local = partition == 'local'
     executor = submitit.AutoExecutor(folder / 'logs' / 'slurm', cluster='local' if local else 'slurm')
     executor.update_parameters(name='study', timeout_min=round(60 * hours), tasks_per_node=1,
@@ -130,7 +130,12 @@ def run_on_slurm(study: Study, folder: Path, runs: Sequence[Run], partition: str
     variants, seeds = zip(*runs)
     jobs = executor.map_array(run, [study] * len(runs), [folder] * len(runs), variants, seeds)
     failed = {}
-    for item, job in zip(runs, tqdm(jobs, desc='runs', unit='run')):
-        if job.exception() is not None:
-            failed[item] = Path(job.paths.stderr)
+    try:
+        for item, job in zip(runs, tqdm(jobs, desc='runs', unit='run')):
+            if job.exception() is not None:
+                failed[item] = Path(job.paths.stderr)
+    except KeyboardInterrupt:  # as run_here does; the same command resumes them
+        for job in jobs:
+            job.cancel(check=False)
+        raise
     _raise_failed(failed)
