@@ -7,6 +7,7 @@ import numpy as np
 from torch import nn
 
 from mmseam.export.exporters import EXPORTERS, WITH_NMS
+from mmseam.export.exporters.tracing import require_recent_pytorch
 from mmseam.inference.metadata import ModelMetadata
 from mmseam.models.fused import switch_to_deploy
 from mmseam.utils.atomic_write import atomic_files
@@ -35,7 +36,9 @@ def export_detector(detector: nn.Module, metadata: ModelMetadata, out_file: Unio
         TypeError: The head is not supported.
         VerificationError: The file differs from PyTorch; it is not kept.
         ModuleNotFoundError: A package of the extra ``deploy`` is not installed.
+        ImportError: PyTorch is too old to export.
     """
+    require_recent_pytorch()
     out_file = Path(out_file)
     exporter = EXPORTERS.get(out_file.suffix)
     if exporter is None:

@@ -55,6 +55,14 @@ def test_onnx_tells_nothing_about_the_machine(tmp_path, detector, metadata, repo
     assert str(repo).encode() not in (tmp_path / 'small.onnx').read_bytes()
 
 
+def test_old_pytorch_is_refused(tmp_path, detector, metadata, monkeypatch):
+    monkeypatch.setattr(torch.onnx, 'export', lambda model, args, f: None)  # as in PyTorch 2.1
+    monkeypatch.setattr(torch, '__version__', '2.1.2')
+    with pytest.raises(ImportError, match=r'PyTorch 2\.1\.2 is too old to export .*; update it: pip install -U torch'):
+        export_detector(detector, metadata(), tmp_path / 'small.pt2')
+    assert not list(tmp_path.iterdir())
+
+
 def test_nothing_is_on_the_terminal(tmp_path, detector, metadata, capfd):
     EXPORTERS['.onnx'](ExportModel(detector, SIZE).eval(), metadata(), tmp_path / 'small.onnx')
     assert capfd.readouterr() == ('', '')

@@ -1,4 +1,5 @@
 """Common parts of the exporters: example inputs, dynamic shapes and silenced warnings."""
+import inspect
 import logging
 import warnings
 from contextlib import contextmanager
@@ -10,6 +11,19 @@ from torch import Tensor
 from mmseam.inference.metadata import ModelMetadata
 
 _CHANNELS = 3
+
+
+def require_recent_pytorch() -> None:
+    """Check that PyTorch's exporters support dynamic shapes and the attention layers.
+
+    Those of PyTorch 2.1, with which everything else works, support neither.
+
+    Raises:
+        ImportError: They are too old.
+    """
+    if 'dynamic_shapes' not in inspect.signature(torch.onnx.export).parameters:
+        raise ImportError(f'PyTorch {torch.__version__} is too old to export detectors (tested with 2.13); update it: '
+                          'pip install -U torch')
 
 
 def example_images(metadata: ModelMetadata) -> Tensor:
