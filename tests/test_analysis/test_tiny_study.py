@@ -70,6 +70,13 @@ def wait_for(path, process):
         time.sleep(0.05)
 
 
+def break_plain(study_file, **changes):
+    """Let the training of the variant `plain` fail at once."""
+    content = {**yaml.safe_load(study_file.read_text()), **changes}
+    content['variants']['plain'] = dict(cfg_options={'model.backbone.widen_factor': 'wide'})
+    study_file.write_text(yaml.safe_dump(content))
+
+
 @pytest.mark.slow
 def test_killed_study_ends_with_the_same_table(repo, study_file, tmp_path):
     calm, killed = tmp_path / 'calm', tmp_path / 'killed'
@@ -108,9 +115,7 @@ def test_interrupt_ends_jobs_and_the_same_command_resumes_them(repo, study_file,
 
 
 def test_failed_job_is_named_with_its_log(repo, study_file, tmp_path):
-    content = yaml.safe_load(study_file.read_text())
-    content['variants']['plain'] = dict(cfg_options={'model.backbone.widen_factor': 'wide'})
-    study_file.write_text(yaml.safe_dump(content))
+    break_plain(study_file)
     process = start(repo, study_file, tmp_path / 'work', '--slurm', 'local', '--only', 'plain')
     output = process.communicate(timeout=600)[0]
     assert process.returncode == 1 and 'error: 1 runs failed: plain, seed 0: ' in output
@@ -119,9 +124,7 @@ def test_failed_job_is_named_with_its_log(repo, study_file, tmp_path):
 
 @pytest.mark.slow
 def test_failed_run_is_named_and_the_others_go_on(repo, study_file, tmp_path):
-    content = yaml.safe_load(study_file.read_text())
-    content['variants']['plain'] = dict(cfg_options={'model.backbone.widen_factor': 'wide'})
-    study_file.write_text(yaml.safe_dump({**content, 'epochs': 1}))
+    break_plain(study_file, epochs=1)
     output, code = (process := start(repo, study_file, tmp_path / 'work')).communicate()[0], process.returncode
     assert code == 1 and 'error: 1 runs failed: plain, seed 0: ' in output and 'plain_seed0.txt' in output
     assert (tmp_path / 'work' / 'results' / 'scaled_seed0.json').is_file()

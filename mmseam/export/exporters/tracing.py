@@ -14,9 +14,9 @@ _CHANNELS = 3
 
 
 def require_recent_pytorch() -> None:
-    """Check that PyTorch's exporters support dynamic shapes and the attention layers.
+    """Check that PyTorch's exporters are recent enough.
 
-    Those of PyTorch 2.1, with which everything else works, support neither.
+    Those of PyTorch 2.1, with which one can train, know no dynamic shapes and fail on the attention layers.
 
     Raises:
         ImportError: They are too old.
