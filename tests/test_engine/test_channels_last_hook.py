@@ -39,6 +39,16 @@ def test_moving_average_follows(network):
     assert get_priority(ChannelsLastHook.priority) < 49  # of the moving average in the schedules
 
 
-def test_other_devices_and_distributed_training_are_left_alone(network):
-    ChannelsLastHook(device_types=['cuda']).before_run(SimpleNamespace(model=network))
+def test_other_devices_are_left_alone(network):
+    hook = ChannelsLastHook(device_types=['cuda'])
+    hook.before_run(SimpleNamespace(model=network))
+    hook.before_test(SimpleNamespace(model=network))
     assert not is_channels_last(network)
+
+
+def test_a_wrapped_model_is_converted_for_testing_only(network):
+    runner = SimpleNamespace(model=nn.DataParallel(network))  # a wrapper that needs no process group
+    ChannelsLastHook().before_run(runner)
+    assert not is_channels_last(network)
+    ChannelsLastHook().before_test(runner)
+    assert is_channels_last(network)
