@@ -5,6 +5,7 @@ from pathlib import Path
 
 NUM_TRAIN = 600
 CONFIGS = dict(plain='yolo11_n_syncbn_fast_8xb16-500e_coco', multiseam='yolo11_n_multiseam_syncbn_fast_8xb16-500e_coco')
+WIDER_CONFIG = 'yolo11_n_syncbn_fast_8xb16-250e_widerface'
 
 
 # ======================== Data ========================
@@ -109,3 +110,20 @@ def child_config(head: str, data: Path, images: Path, imgsz: int, epochs: int, b
     cfg.test_evaluator.outfile_prefix = 'detections'
     cfg.randomness = dict(seed=seed)
     return cfg
+
+
+def use_wider_pipeline(cfg, imgsz: int, cached: int) -> None:
+    """Train with the pipeline of the WIDER FACE configs.
+
+    Args:
+        cfg (Config): Config of ``child_config``.
+        imgsz (int): Side length of the network's input.
+        cached (int): Number of images from which mosaics are drawn; 0: the complete dataset.
+    """
+    from mmseam.utils.config import load_config
+    wider = load_config(WIDER_CONFIG, [f'img_scale=({imgsz}, {imgsz})'])
+    pipeline = wider.train_dataloader.dataset.pipeline
+    mosaic, = (step for step in pipeline if step.type == 'mmseam.MosaicAffine')
+    mosaic.update(dict(use_cached=True, max_cached_images=cached) if cached else dict(use_cached=False))
+    cfg.train_dataloader.dataset.pipeline = pipeline
+    cfg.train_pipeline_stage2 = wider.train_pipeline_stage2

@@ -2,6 +2,7 @@
 
     python benchmarks/recipe_parity.py DATA OUT --peer-python peer/bin/python --peer-path FOLDER
     python benchmarks/recipe_parity.py DATA OUT --optimizer auto --seeds 0 1 2 --imgsz 320 --head multiseam
+    python benchmarks/recipe_parity.py DATA OUT --mosaic-cache 128
 
 A YOLO11n with one class starts from the backbone, neck and box branch of ``weights/yolo11n-pose.pt`` and a newly
 initialized class branch. The child config sets only data, classes, epochs, image size and batch size. The EMA weights
@@ -22,7 +23,7 @@ import tempfile
 from pathlib import Path
 
 from common import machine, write_json
-from parity_data import child_config, optimizer_facts, score, write_split
+from parity_data import child_config, optimizer_facts, score, use_wider_pipeline, write_split
 
 FOLDER = Path(__file__).resolve().parent
 TOOLS = FOLDER.parent / 'tools'
@@ -44,6 +45,9 @@ def parse_args():
     parser.add_argument('--processes', type=int, default=1, help="processes that share mmseam's batch (default: 1)")
     parser.add_argument('--optimizer', default='SGD', choices=['SGD', 'auto'])
     parser.add_argument('--head', default='plain', choices=['plain', 'multiseam'])
+    parser.add_argument('--mosaic-cache', type=int, metavar='N',
+                        help="train mmseam's side with the pipeline of the WIDER FACE configs, whose mosaics are drawn "
+                        'from N images (0: from the complete dataset)')
     parser.add_argument('--threads', type=int, default=1, help='CPU threads of each process (default: 1)')
     return parser.parse_args()
 
@@ -118,6 +122,8 @@ def write_config(args, folder: Path, seed: int) -> Path:
     cfg = child_config(
         args.head, args.out / 'data', args.data / 'masked_faces' / 'images', args.imgsz, args.epochs,
         args.batch // args.processes, seed, args.optimizer == 'auto')
+    if args.mosaic_cache is not None:
+        use_wider_pipeline(cfg, args.imgsz, args.mosaic_cache)
     cfg.load_from = str(start_weights(args) / 'start.pth')
     cfg.dump(str(folder / 'config.py'))
     return folder / 'config.py'
@@ -136,6 +142,8 @@ def result(args, side: str, seed: int) -> dict:
     name = f'{args.head}_{args.optimizer}_{args.imgsz}px_{args.epochs}e_b{args.batch}'
     if side == OURS and args.processes > 1:
         name += f'x{args.processes}'
+    if side == OURS and args.mosaic_cache is not None:
+        name += f'_cache{args.mosaic_cache}'
     folder = args.out / f'{name}_s{seed}' / side
     file = folder / 'result.json'
     if not file.is_file():

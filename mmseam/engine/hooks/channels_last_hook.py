@@ -34,7 +34,7 @@ class ChannelsLastHook(Hook):
             self._convert(runner.model)
 
     def before_test(self, runner: Runner) -> None:
-        """Convert the weights of a distributed test too, so that it gives the outputs of one process to the last bit."""
+        """Convert the weights of a distributed test too, which so gives the same outputs as one process."""
         self._convert(runner.model)
 
     def _convert(self, model: nn.Module) -> None:
