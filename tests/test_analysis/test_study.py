@@ -66,6 +66,9 @@ def test_runs_in_order_of_seeds(study_file):
                                                        "variants.plain: unknown key 'cfg_option'"),
     (dict(occlusion=None), 'occlusion: missing'), (dict(train=[dict(images='a')]), r"train\[0\]: .*'annotations'"),
     (dict(train=[]), 'train: expected a list'), (dict(title=None), 'title: expected text'),
+    (dict(variants={'plain': {}, 'seam': dict(controls=['sham'])}), "seam.controls: 'sham' is not another variant"),
+    (dict(variants={'plain': {}, 'seam': dict(controls=['plain'])}), 'seam.controls: the baseline is compared with'),
+    (dict(variants={'plain': {}, 'seam': dict(controls='never')}), 'seam.controls: expected a list'),
     (dict(start=dict(weights='$NO_SUCH_VARIABLE/x.pt')), 'variable NO_SUCH_VARIABLE is not set')
 ], ids=lambda value: next(iter(value)) if isinstance(value, dict) else '')
 def test_mistakes_are_named(study_file, changes, message):
@@ -210,6 +213,32 @@ def test_equal_runs_differ_by_nothing(study_file):
             assert value['mean'] == 0 and list(value['over_images']) == [0, 0] and list(value['over_seeds']) == [0, 0]
 
 
+def test_controls_are_compared_by_seed(study_file, runs):
+    """The difference to a control is that of a study whose baseline it is."""
+    runs.update({('never', seed): make_result('never', seed, 3) for seed in SEEDS[1:]})
+    variants = yaml.safe_load(study_file.read_text())['variants']
+    with_control = change(study_file, variants={**variants, 'seam': dict(label='SEAM', controls=['never'])})
+    summary = summarize(read_study(with_control), runs, num_resamples=50, progress=False)
+    without = change(study_file, variants=variants, baseline='never')
+    other = summarize(read_study(without), runs, num_resamples=50, progress=False)
+    for kind in ('', 'occlusion_'):
+        found, wanted = summary[f'{kind}control_differences'], {'seam': {'never': other[f'{kind}differences']['seam']}}
+        assert json.dumps(found) == json.dumps(wanted)  # as text, in which NaN equals NaN
+    found = summary['control_differences']['seam']['never']['own set']['all']['AP']
+    assert list(found['seeds']) == SEEDS[1:2] and found['mean'] < 0
+
+
+def test_cost_of_covering(study_file, runs):
+    summary = summarize(read_study(study_file), runs, num_resamples=50, progress=False)
+    for table in ('occlusion_estimates', 'occlusion_differences'):
+        values = summary[table]['seam']['own set']
+        for metric in ('AP50', 'recall50'):
+            curve, change_of = values[metric]['mean'], values[f'{metric}_change']['mean']['0 → 0.5']
+            assert change_of['mean'] == pytest.approx(curve['0.5']['mean'] - curve['0']['mean'])
+    assert all(np.isfinite(summary['occlusion_differences']['seam']['own set']['recall50_change']['mean']['0 → 0.5'][
+        'over_images']))
+
+
 def test_intervals_cover_the_truth(study_file):
     """Without an effect, about 5 % of the studies find one over seeds."""
     rng = np.random.default_rng(0)
@@ -239,11 +268,33 @@ def test_report_from_results_alone(study_file, runs, tmp_path):
                 if line.startswith('| SEAM | ') and '±' in line)
     assert f'{100 * mean:.1f} ±' in line and '[' in line
     assert f'{100 * mean:.1f} $\\pm$' in files['table.tex'].read_text()
+    assert '| 0 → 0.5 |' in files['table.md'].read_text() and r'0 $\to$ 0.5' in files['table.tex'].read_text()
     assert summary['models']['seam']['latency_ms'] > 0
     for name in ('average_precision.png', 'occlusion_AP50_own_set.png', 'occlusion_recall50_own_set.png'):
         assert files[name].read_bytes().startswith(b'\x89PNG')
     with pytest.raises(StudyFileError, match='no result of'):
         report_study(study_file, str(tmp_path), str(tmp_path / 'empty'))
+
+
+def test_report_of_controls(study_file, runs, tmp_path):
+    runs.update({('never', seed): make_result('never', seed, 3) for seed in SEEDS})
+    for result in runs.values():
+        result.save(tmp_path / 'results')
+    variants = yaml.safe_load(study_file.read_text())['variants']
+    change(study_file, variants={**variants, 'seam': {**variants['seam'], 'controls': ['never']}})
+    files = {path.name: path for path in report_study(study_file, str(tmp_path), str(tmp_path / 'results'), 50)}
+    differences = json.loads(files['summary.json'].read_text())['control_differences']
+    found = differences['seam']['never']['own set']['all']['AP']
+    rows = [row for row in csv.DictReader(files['table.csv'].read_text().splitlines())
+            if (row['variant'], row['slice'], row['metric']) == ('seam', 'all', 'AP')]
+    assert [row['compared_with'] for row in rows] == ['plain', 'never']
+    assert float(rows[1]['difference_mean']) == found['mean'] != float(rows[0]['difference_mean'])
+    tables = files['table.md'].read_text().split('### ')
+    table, = (text for text in tables if text.startswith('own set: AP, difference to a control\n'))
+    cells = [cell.strip() for cell in table.strip().splitlines()[-1].strip('|').split('|')]
+    assert cells[0] == 'SEAM − never'
+    assert cells[2] == ', '.join(f'{100 * value:+.1f}'.replace('-', '−') for value in found['seeds'].values())
+    assert sum('difference to a control' in text for text in tables) == 3  # AP, and two occlusion curves
 
 
 def test_results_name_the_gpu(monkeypatch):

@@ -47,11 +47,14 @@ class Variant:
         config (str, optional): Config instead of the study's. Defaults to None.
         cfg_options (dict): Overrides by dotted key. Defaults to none.
         label (str): Name in tables and plots. Defaults to the variant's name.
+        controls (list): Other variants, without what this one tests, that it is also compared with. Defaults to none:
+            only the baseline.
     """
 
     config: Optional[str] = None
     cfg_options: Dict[str, Any] = field(default_factory=dict)
     label: str = ''
+    controls: List[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

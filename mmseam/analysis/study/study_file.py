@@ -47,6 +47,7 @@ def read_study(path: Union[str, Path], require_environment: bool = True) -> Stud
             content[key] = reader.build(kind, content[key], key)
     study = reader.build(Study, {**content, 'file': path.resolve()}, '')
     _check(study, reader)
+    _check_controls(study, reader)
     return study
 
 
@@ -138,3 +139,12 @@ def _check(study: Study, reader: _Reader) -> None:
             raise reader.fail(f'evaluate.{name}.image_size', f'expected a multiple of 32, got {item.image_size}')
     if any(item.occlusion for item in study.evaluate.values()) and study.occlusion is None:
         raise reader.fail('occlusion', 'missing, but an evaluation set asks for occlusion curves')
+
+
+def _check_controls(study: Study, reader: _Reader) -> None:
+    for name, variant in study.variants.items():
+        for control in variant.controls:
+            if control == study.baseline:
+                raise reader.fail(f'variants.{name}.controls', 'the baseline is compared with anyway; remove it')
+            if control not in study.variants or control == name:
+                raise reader.fail(f'variants.{name}.controls', f'{control!r} is not another variant of the study')

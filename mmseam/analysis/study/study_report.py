@@ -14,7 +14,8 @@ from .study_description import Study
 from .study_plots import OCCLUSION_METRICS, plot_average_precision, plot_occlusion
 from .study_statistics import METRICS
 
-_LATEX = {'%': r'\%', '&': r'\&', '_': r'\_', '±': r'$\pm$', '−': '$-$', '…': r'\ldots{}'}
+_INTERVALS = ('over seeds', 'over images', 'over both', 'detectable')
+_LATEX = {'%': r'\%', '&': r'\&', '_': r'\_', '±': r'$\pm$', '−': '$-$', '→': r'$\to$', '…': r'\ldots{}'}
 
 
 def write_report(study: Study, summary: Dict[str, Any], models: Dict[str, dict], folder: Path) -> List[Path]:
@@ -51,12 +52,15 @@ def _has_occlusion(summary: Dict[str, Any], name: str) -> bool:
 
 # ======================== CSV ========================
 def _rows(study: Study, summary: Dict[str, Any]) -> Iterator[dict]:
-    """Yield a row for each variant, set, slice and metric, and for each point of the occlusion curves."""
+    """Yield a row for each variant, set, slice and metric, each point of the occlusion curves, and each control."""
     for kind in ('', 'occlusion_', 'wider_face_'):
-        for place, value in _leaves(summary.get(f'{kind}estimates', {})):
-            variant, name, *rest = place
-            part, metric = _part_and_metric(kind, rest)
-            yield _row(study, variant, name, part, metric, value, _get(summary[f'{kind}differences'], *place))
+        for (variant, *place), value in _leaves(summary.get(f'{kind}estimates', {})):
+            row = _row(study, variant, kind, place, value)
+            yield {**row, **_comparison(study.baseline, _get(summary[f'{kind}differences'], variant, *place))}
+            for control in study.variants[variant].controls:
+                compared = _get(summary[f'{kind}control_differences'], variant, control, *place)
+                if compared is not None:
+                    yield {**row, **_comparison(control, compared)}
 
 
 def _part_and_metric(kind: str, keys: Sequence[str]) -> Sequence[str]:
@@ -74,9 +78,15 @@ def _leaves(table: dict, place: tuple = ()) -> Iterator[tuple]:
             yield from _leaves(value, (*place, key))
 
 
-def _row(study: Study, variant: str, name: str, part: str, metric: str, value: dict, compared: Optional[dict]) -> dict:
-    row = dict(variant=variant, label=study.label(variant), set=name, slice=part, metric=metric, mean=value['mean'],
-               spread=value['spread'], seeds=len(value['seeds']))
+def _row(study: Study, variant: str, kind: str, place: Sequence[str], value: dict) -> dict:
+    name, *rest = place
+    part, metric = _part_and_metric(kind, rest)
+    return dict(variant=variant, label=study.label(variant), set=name, slice=part, metric=metric, mean=value['mean'],
+                spread=value['spread'], seeds=len(value['seeds']))
+
+
+def _comparison(other: str, compared: Optional[dict]) -> dict:
+    row: Dict[str, Any] = dict(compared_with=other if compared else None)
     for key in ('mean', 'over_seeds', 'over_images', 'over_both', 'detectable'):
         found = compared and compared[key]
         if key.startswith('over'):
@@ -111,7 +121,8 @@ def markdown(study: Study, summary: Dict[str, Any], models: Dict[str, dict]) -> 
         models (dict): Parameters, GFLOPs and latency by variant.
 
     Returns:
-        str: A table for each evaluation set, one of the slices and one of the occlusion curves.
+        str: For each evaluation set, a table of all variants, one of variants and their controls, and those of the
+        slices and of the occlusion curves.
     """
     lines: List[str] = []
     for title, header, rows in _tables(study, summary, models):
@@ -142,9 +153,10 @@ def _escape(text: str) -> str:
 def _tables(study: Study, summary: Dict[str, Any], models: Dict[str, dict]) -> Iterator[tuple]:
     """Yield title, header and rows of each table."""
     yield 'Models', ['Variant', 'Params (M)', 'GFLOPs', 'Latency (ms)', 'Runs'], list(_models(study, summary, models))
-    header = ['Variant', 'AP', 'AP50', 'AP − baseline', 'over seeds', 'over images', 'over both', 'detectable']
+    header = ['Variant', 'AP', 'AP50', 'AP − baseline', *_INTERVALS]
     for name in study.evaluate:
         yield f'{name}: AP in percent', header, list(_main_rows(study, summary, name))
+        yield from _control_tables(study, summary, name)
         for metric in ('AP', 'recall50'):
             parts = [ALL, *study.evaluate[name].slices]
             if len(parts) > 1:
@@ -155,12 +167,45 @@ def _tables(study: Study, summary: Dict[str, Any], models: Dict[str, dict]) -> I
                    ['Variant', *OFFICIAL_SUBSETS],
                    _cell_rows(study, summary, 'wider_face_', [(name, subset) for subset in OFFICIAL_SUBSETS]))
         if _has_occlusion(summary, name):
-            fractions = [f'{fraction:g}' for fraction in study.occlusion.fractions]
             for metric, text in OCCLUSION_METRICS.items():
+                columns = _occlusion_columns(study, name, metric)
                 yield (f'{name}: {text} by covered fraction, mean over the kinds of occluder, and difference to the '
-                       'baseline with its interval over seeds', ['Variant', *fractions],
-                       _cell_rows(study, summary, 'occlusion_',
-                                  [(name, metric, 'mean', fraction) for fraction in fractions]))
+                       'baseline with its interval over seeds', ['Variant', *columns],
+                       _cell_rows(study, summary, 'occlusion_', list(columns.values())))
+
+
+def _control_tables(study: Study, summary: Dict[str, Any], name: str) -> Iterator[tuple]:
+    """Yield the tables of variants and their controls, if there are any."""
+    found = {(variant, control): sets[name] for variant, item in summary['control_differences'].items()
+             for control, sets in item.items() if name in sets}
+    if not found:
+        return
+    labels = {pair: ' − '.join(map(study.label, pair)) for pair in found}
+    yield (f'{name}: AP, difference to a control', ['Variant − control', 'AP', 'by seed', *_INTERVALS],
+           [[labels[pair], *_control_cells(sets[ALL]['AP'])] for pair, sets in found.items()])
+    if _has_occlusion(summary, name):
+        for metric, text in OCCLUSION_METRICS.items():
+            columns = _occlusion_columns(study, name, metric)
+            rows = [[labels[pair], *(_difference(_get(summary['occlusion_control_differences'], *pair, *place))
+                                     for place in columns.values())] for pair in found]
+            yield (f'{name}: {text} by covered fraction, mean over the kinds of occluder, difference to a control with '
+                   'its interval over seeds', ['Variant − control', *columns], rows)
+
+
+def _control_cells(compared: dict) -> List[str]:
+    return [_number(compared['mean'], 100, 1, sign=True),
+            ', '.join(_number(value, 100, 1, sign=True) for value in compared['seeds'].values()),
+            *_interval_cells(compared)]
+
+
+def _occlusion_columns(study: Study, name: str, metric: str) -> Dict[str, tuple]:
+    """Return the place of each column: the covered fractions, and the change from the smallest to the largest."""
+    fractions = study.occlusion.fractions
+    columns = {f'{fraction:g}': (name, metric, 'mean', f'{fraction:g}') for fraction in fractions}
+    if len(fractions) > 1:
+        change = f'{min(fractions):g} → {max(fractions):g}'
+        columns[change] = (name, f'{metric}_change', 'mean', change)
+    return columns
 
 
 def _models(study: Study, summary: Dict[str, Any], models: Dict[str, dict]) -> Iterator[List[str]]:
@@ -180,8 +225,12 @@ def _main_rows(study: Study, summary: Dict[str, Any], name: str) -> Iterator[Lis
             continue
         compared = _get(summary['differences'], variant, name, ALL, 'AP') or {}
         yield [study.label(variant), _mean(ap), _mean(ap50), _number(compared.get('mean'), 100, 1, sign=True),
-               *(_interval(compared.get(key)) for key in ('over_seeds', 'over_images', 'over_both')),
-               _number(compared.get('detectable'), 100, 1)]
+               *_interval_cells(compared)]
+
+
+def _interval_cells(compared: dict) -> List[str]:
+    return [*(_interval(compared.get(key)) for key in ('over_seeds', 'over_images', 'over_both')),
+            _number(compared.get('detectable'), 100, 1)]
 
 
 def _cell_rows(study: Study, summary: Dict[str, Any], kind: str, places: Sequence[Sequence[str]]) -> List[List[str]]:
@@ -199,8 +248,13 @@ def _cell(summary: Dict[str, Any], kind: str, *place: str) -> str:
     text = _number(value['mean'], 100, 1)
     if compared is None:
         return text
-    inside = [_number(compared['mean'], 100, 1, sign=True), _interval(compared['over_seeds'])]
-    return f'{text} ({" ".join(filter(None, inside))})'
+    return f'{text} ({_difference(compared)})'
+
+
+def _difference(compared: Optional[dict]) -> str:
+    if compared is None:
+        return ''
+    return ' '.join(filter(None, [_number(compared['mean'], 100, 1, sign=True), _interval(compared['over_seeds'])]))
 
 
 def _mean(value: dict) -> str:

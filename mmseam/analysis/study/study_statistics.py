@@ -1,4 +1,4 @@
-"""Numbers of a study's report: means and spread over seeds, and paired differences to the baseline.
+"""Numbers of a study's report: means and spread over seeds, and paired differences to the baseline and to controls.
 
 Two sources of randomness are kept apart. Seeds: two trainings of one config differ; the interval of the mean of the
 seed-wise differences is Student's t. Images: another test set would give another AP; that interval is a paired
@@ -24,6 +24,7 @@ from .study_results import MatchKey, OcclusionCurve, RunResult
 METRICS = ('AP', 'AP50', 'recall50')
 POWER = 0.8
 NUM_RESAMPLES = 1000
+_TABLES = ('estimates', 'differences', 'control_differences')
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Difference:
-    """A metric of a variant minus that of the baseline, averaged over the seeds that both have.
+    """A metric of a variant minus that of the baseline or of a control, averaged over the seeds that both have.
 
     Args:
         mean (float): Mean of the seed-wise differences.
@@ -79,49 +80,46 @@ def summarize(study: Study, runs: Runs, num_resamples: int = NUM_RESAMPLES, prog
         progress (bool): Whether to show a progress bar. Defaults to True.
 
     Returns:
-        dict: ``estimates`` and ``differences`` by variant, set, slice and metric; ``occlusion_estimates`` and
-        ``occlusion_differences`` by variant, set, metric (``recall50`` or ``AP50``), kind of occluder and covered
-        fraction; and, if a set has WIDER FACE's ground truth, ``wider_face_estimates`` and ``wider_face_differences``
-        by variant, set and subset. Plain numbers for JSON.
+        dict: ``estimates`` and ``differences`` by variant, set, slice and metric; ``occlusion_…`` of both by variant,
+        set, metric (``recall50`` or ``AP50``), kind of occluder and covered fraction, and with the metric ``…_change``
+        from the smallest to the largest fraction; if a set has WIDER FACE's ground truth, ``wider_face_…`` of both by
+        variant, set and subset. Each kind has ``control_differences``, too, by variant, control and the same keys.
+        Plain numbers for JSON.
     """
     keys = [(name, part) for name, item in study.evaluate.items() for part in (ALL, *item.slices)
             if any((name, part) in result.matches for result in runs.values())]
-    report: Dict[str, Any] = dict(estimates={}, differences={}, occlusion_estimates={}, occlusion_differences={})
+    report: Dict[str, Any] = {f'{kind}{table}': {} for kind in ('', 'occlusion_') for table in _TABLES}
     for name, part in tqdm(keys, desc='bootstrap', unit='slice', disable=not progress):
         samples = {run: Samples.of(result, (name, part), num_resamples) for run, result in runs.items()
                    if (name, part) in result.matches}
         places = {metric: (name, part, metric) for metric in METRICS}
-        _compare(study, samples, places, report['estimates'], report['differences'])
+        _compare(study, samples, places, report, '')
     for name in study.evaluate:
         samples = {run: Samples.of_occlusion(result.occlusion[name], num_resamples) for run, result in runs.items()
                    if name in result.occlusion}
         metrics = next(iter(samples.values())).values if samples else ()
         places = {metric: (name, *metric.split('/')) for metric in metrics}
-        _compare(study, samples, places, report['occlusion_estimates'], report['occlusion_differences'])
-    report.update(_wider_face(study, runs))
-    return report
-
-
-def _wider_face(study: Study, runs: Runs) -> Dict[str, dict]:
-    tables: Dict[str, dict] = {}
+        _compare(study, samples, places, report, 'occlusion_')
     for name in study.evaluate:
         samples = {run: Samples.without_resamples(result.wider_face[name]) for run, result in runs.items()
                    if name in result.wider_face}
         if samples:
             places = {subset: (name, subset) for subset in next(iter(samples.values())).values}
-            _compare(study, samples, places, tables.setdefault('wider_face_estimates', {}),
-                     tables.setdefault('wider_face_differences', {}))
-    return tables
+            _compare(study, samples, places, report, 'wider_face_')
+    return report
 
 
-def _compare(study: Study, samples: 'AllSamples', places: Mapping[str, tuple], estimates: dict,
-             differences: dict) -> None:
-    """Add the metrics of all variants to the two tables."""
-    for variant in study.variants:
+def _compare(study: Study, samples: 'AllSamples', places: Mapping[str, tuple], report: Dict[str, Any],
+             kind: str) -> None:
+    """Add the metrics of all variants to the tables of a kind."""
+    estimates, differences, to_controls = (report.setdefault(f'{kind}{table}', {}) for table in _TABLES)
+    for variant, description in study.variants.items():
         for metric, place in places.items():
             _put(estimates, (variant, *place), estimate(samples, variant, metric))
             if variant != study.baseline:
                 _put(differences, (variant, *place), difference(samples, study.baseline, variant, metric))
+            for control in description.controls:
+                _put(to_controls, (variant, control, *place), difference(samples, control, variant, metric))
 
 
 def _put(table: dict, place: Sequence[str], value: Any) -> None:
@@ -166,6 +164,7 @@ class Samples:
     def of_occlusion(cls, curve: OcclusionCurve, num_resamples: int) -> 'Samples':
         """Compute ``recall50/kind/fraction``, ``AP50/kind/fraction``, and both for the mean of all kinds.
 
+        With the suffix ``_change``, the value of the largest fraction minus that of the smallest: what covering costs.
         The AP is not resampled over images.
         """
         num_gt = np.array(curve.num_gt)
@@ -181,7 +180,21 @@ class Samples:
             for metric in ('recall50', 'AP50'):
                 values[f'{metric}/mean/{fraction}'] = np.mean(
                     [values[f'{metric}/{kind}/{fraction}'] for kind in curve.found], axis=0)
+        values.update(_changes(values))
         return cls({key: float(row[0]) for key, row in values.items()}, {key: row[1:] for key, row in values.items()})
+
+
+def _changes(values: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
+    curves: Dict[Tuple[str, str], List[str]] = {}
+    for metric, kind, fraction in (key.split('/') for key in values):
+        curves.setdefault((metric, kind), []).append(fraction)
+    changes = {}
+    for (metric, kind), fractions in curves.items():
+        first, last = min(fractions, key=float), max(fractions, key=float)
+        if first != last:
+            changes[f'{metric}_change/{kind}/{first} → {last}'] = (
+                values[f'{metric}/{kind}/{last}'] - values[f'{metric}/{kind}/{first}'])
+    return changes
 
 
 def _metrics(precision: np.ndarray, found: np.ndarray) -> Tuple[np.ndarray, ...]:
