@@ -146,8 +146,10 @@ def make_result(variant, seed, noise, num_images=30):
         offsets, scores = rng.normal(0, 1, (3, 4)), rng.random(3).astype(np.float32)
         matches.append(match_image(truth + noise * offsets, scores, truth))
         found.append(int(matches[-1].true_positive[0].sum()))
-    curve = OcclusionCurve([3] * num_images, dict(lower={'0': found, '0.5': [f // 2 for f in found]}),
-                           dict(lower={'0': .5, '0.5': .25}))
+    curve = OcclusionCurve(
+        [3] * num_images,
+        dict(lower={'0': found, '0.5': [f // 2 for f in found]}, block={'0': found, '0.5': [f // 3 for f in found]}),
+        dict(lower={'0': .5, '0.5': .25}, block={'0': .5, '0.5': .125}))
     settings = dict(parameters=1000, gflops=.5)
     return RunResult(variant, seed, 'f' * 16, 'e' * 16, settings, {('own set', 'all'): [matches]}, {'own set': curve})
 
@@ -268,6 +270,9 @@ def test_report_from_results_alone(study_file, runs, tmp_path):
                 if line.startswith('| SEAM | ') and '±' in line)
     assert f'{100 * mean:.1f} ±' in line and '[' in line
     assert f'{100 * mean:.1f} $\\pm$' in files['table.tex'].read_text()
+    table = files['table.md'].read_text().split('AP at IoU .5 with 0.5 of each box covered, by kind of occluder')[1]
+    value = summary['occlusion_estimates']['seam']['own set']['AP50']['block']['0.5']['mean']
+    assert '| Variant | lower | block |' in table and value == .125 and ' | 12.5 (' in table.split('| SEAM |')[1]
     assert '| 0 → 0.5 |' in files['table.md'].read_text() and r'0 $\to$ 0.5' in files['table.tex'].read_text()
     assert summary['models']['seam']['latency_ms'] > 0
     for name in ('average_precision.png', 'occlusion_AP50_own_set.png', 'occlusion_recall50_own_set.png'):

@@ -167,11 +167,19 @@ def _tables(study: Study, summary: Dict[str, Any], models: Dict[str, dict]) -> I
                    ['Variant', *OFFICIAL_SUBSETS],
                    _cell_rows(study, summary, 'wider_face_', [(name, subset) for subset in OFFICIAL_SUBSETS]))
         if _has_occlusion(summary, name):
-            for metric, text in OCCLUSION_METRICS.items():
-                columns = _occlusion_columns(study, name, metric)
-                yield (f'{name}: {text} by covered fraction, mean over the kinds of occluder, and difference to the '
-                       'baseline with its interval over seeds', ['Variant', *columns],
-                       _cell_rows(study, summary, 'occlusion_', list(columns.values())))
+            yield from _occlusion_tables(study, summary, name)
+
+
+def _occlusion_tables(study: Study, summary: Dict[str, Any], name: str) -> Iterator[tuple]:
+    for metric, text in OCCLUSION_METRICS.items():
+        columns = _occlusion_columns(study, name, metric)
+        yield (f'{name}: {text} by covered fraction, mean over the kinds of occluder, and difference to the '
+               'baseline with its interval over seeds', ['Variant', *columns],
+               _cell_rows(study, summary, 'occlusion_', list(columns.values())))
+    kinds, most = study.occlusion.kinds, f'{max(study.occlusion.fractions):g}'
+    yield (f'{name}: {OCCLUSION_METRICS["AP50"]} with {most} of each box covered, by kind of occluder, and difference '
+           'to the baseline with its interval over seeds', ['Variant', *kinds],
+           _cell_rows(study, summary, 'occlusion_', [(name, 'AP50', kind, most) for kind in kinds]))
 
 
 def _control_tables(study: Study, summary: Dict[str, Any], name: str) -> Iterator[tuple]:
