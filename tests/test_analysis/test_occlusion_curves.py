@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from mmseam.analysis.occlusion_curves import FRACTIONS, KINDS, occlusion_curves
+from mmseam.analysis.occlusion_curves.curve_plots import plot_curves
 from mmseam.datasets.occlusion import BoxSample
 from mmseam.evaluation.functional.average_precision import average_precision, recall
+from mmseam.evaluation.functional.occlusion_scores import OcclusionPoint
 from mmseam.inference.results import DetectionResult
 
 SIZE = (80, 120)
@@ -156,3 +158,14 @@ def test_one_image_has_no_others_to_cut_from(samples):
     with pytest.raises(ValueError, match="no picture to cut occluders of the kind 'texture' from"):
         occlusion_curves(Oracle(samples), samples[:1])
     assert occlusion_curves(Oracle(samples), samples[:1], ['lower', 'bars'])
+
+
+@pytest.mark.parametrize('length', [5, 45, 75])
+def test_names_of_models_are_complete_in_the_plot(length, tmp_path):
+    """A legend that is wider than the picture would reach its edge."""
+    points = [OcclusionPoint(f'{model:x>{length}}', kind, fraction, 'AP50', .9 - fraction, .8 - fraction, 1 - fraction)
+              for model in range(9) for kind in KINDS for fraction in FRACTIONS]
+    plot_curves(points, 'AP50', 'AP', tmp_path / 'plot.png')
+    picture = cv2.imread(str(tmp_path / 'plot.png'))
+    assert (picture[:, 0] == 255).all() and (picture[:, -1] == 255).all()
+    assert (picture < 255).any()

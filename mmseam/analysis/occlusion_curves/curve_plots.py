@@ -5,6 +5,7 @@ from typing import List, Sequence, Union
 import cv2
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mmseam.datasets.occlusion import BoxSample, clip_box
@@ -45,9 +46,20 @@ def plot_curves(points: Sequence[OcclusionPoint], score: str, label: str, path: 
         panel.tick_params(labelbottom=index + columns >= len(kinds), labelsize=8)
     figure.supxlabel('Covered fraction of each box', fontsize=10)
     figure.supylabel(label, fontsize=10)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc='outside upper center', ncols=min(3, len(labels)), fontsize=9, frameon=False)
+    _add_legend(figure, *panels[0].get_legend_handles_labels())
     save_figure(figure, path)
+
+
+def _add_legend(figure: Figure, handles: list, labels: List[str]) -> None:
+    """Add a legend above the panels with as many columns as fit, at most three; many rows make the figure higher."""
+    FigureCanvasAgg(figure)  # measures text
+    for columns in range(min(3, len(labels)), 0, -1):
+        legend = figure.legend(handles, labels, loc='outside upper center', ncols=columns, fontsize=9, frameon=False)
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            break
+        legend.remove()
+    rows = -(-len(labels) // columns)
+    figure.set_figheight(figure.get_figheight() + 0.18 * max(rows - 3, 0))
 
 
 def _plot_kind(panel: Axes, points: List[OcclusionPoint]) -> None:

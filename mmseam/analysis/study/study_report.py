@@ -277,5 +277,4 @@ def _interval(bounds: Optional[Sequence[float]]) -> str:
 def _number(value: Optional[float], factor: float, digits: int, sign: bool = False) -> str:
     if value is None or not math.isfinite(value):
         return ''
-    rounded = round(value * factor, digits) + 0.0  # no negative zero
-    return f'{rounded:{"+" if sign else ""}.{digits}f}'.replace('-', '−')
+    return f'{value * factor:{"+" if sign else ""}.{digits}f}'.replace('-', '−')  # −0.0: a bound below 0
