@@ -49,7 +49,10 @@ def parse_args():
                         help="train mmseam's side with the pipeline of the WIDER FACE configs, whose mosaics are drawn "
                         'from N images (0: from the complete dataset)')
     parser.add_argument('--threads', type=int, default=1, help='CPU threads of each process (default: 1)')
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.mosaic_cache is not None and args.mosaic_cache < 0:
+        parser.error('--mosaic-cache must not be negative')
+    return args
 
 
 # ======================== Runs ========================
@@ -157,7 +160,8 @@ def result(args, side: str, seed: int) -> dict:
 
 def print_table(args, rows: dict) -> None:
     """Print means and seeds of both sides, in percent."""
-    print(f'\n{args.head}, {args.optimizer}, {args.imgsz} px, {args.epochs} epochs, batch {args.batch}')
+    cache = '' if args.mosaic_cache is None else f', mosaic cache {args.mosaic_cache}'
+    print(f'\n{args.head}, {args.optimizer}, {args.imgsz} px, {args.epochs} epochs, batch {args.batch}{cache}')
     columns = {f'{side} {key}': [run[key] for run in results] for side, results in rows.items()
                for key in ('AP', 'AP50')}
     if PEER in rows:

@@ -14,6 +14,7 @@ from mmseam.analysis.study import StudyFileError, read_study
 from mmseam.analysis.study.study_config import fingerprint, run_config
 from mmseam.analysis.study.study_data import pool_training_sets, read_evaluation_set, slice_masks
 from mmseam.analysis.study.study_latency import study_device
+from mmseam.analysis.study.study_report import markdown
 from mmseam.analysis.study.study_results import OcclusionCurve, RunResult
 from mmseam.analysis.study.study_statistics import summarize
 from mmseam.apis.studying import report_study
@@ -69,6 +70,8 @@ def test_runs_in_order_of_seeds(study_file):
     (dict(variants={'plain': {}, 'seam': dict(controls=['sham'])}), "seam.controls: 'sham' is not another variant"),
     (dict(variants={'plain': {}, 'seam': dict(controls=['plain'])}), 'seam.controls: the baseline is compared with'),
     (dict(variants={'plain': {}, 'seam': dict(controls='never')}), 'seam.controls: expected a list'),
+    (dict(variants={'plain': {}, 'seam': dict(controls=[['wide']])}), 'is not another variant'),
+    (dict(variants={'plain': {}, 'wide': {}, 'seam': dict(controls=['wide', 'wide'])}), "'wide' is listed twice"),
     (dict(start=dict(weights='$NO_SUCH_VARIABLE/x.pt')), 'variable NO_SUCH_VARIABLE is not set')
 ], ids=lambda value: next(iter(value)) if isinstance(value, dict) else '')
 def test_mistakes_are_named(study_file, changes, message):
@@ -300,6 +303,14 @@ def test_report_of_controls(study_file, runs, tmp_path):
     assert cells[0] == 'SEAM − never'
     assert cells[2] == ', '.join(f'{100 * value:+.1f}'.replace('-', '−') for value in found['seeds'].values())
     assert sum('difference to a control' in text for text in tables) == 3  # AP, and two occlusion curves
+
+
+def test_control_without_results_has_no_table(study_file, runs):
+    variants = yaml.safe_load(study_file.read_text())['variants']
+    study = read_study(change(study_file, variants={**variants, 'seam': {**variants['seam'], 'controls': ['never']}}))
+    summary = summarize(study, runs, num_resamples=20, progress=False)
+    tables = markdown(study, summary, {})
+    assert '| SEAM |' in tables and 'control' not in tables and '()' not in tables
 
 
 def test_results_name_the_gpu(monkeypatch):

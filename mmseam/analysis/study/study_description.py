@@ -47,8 +47,8 @@ class Variant:
         config (str, optional): Config instead of the study's. Defaults to None.
         cfg_options (dict): Overrides by dotted key. Defaults to none.
         label (str): Name in tables and plots. Defaults to the variant's name.
-        controls (list): Other variants, without what this one tests, that it is also compared with. Defaults to none:
-            only the baseline.
+        controls (list): Variants that lack what this one tests; it is compared with them as well as with the baseline.
+            Defaults to none.
     """
 
     config: Optional[str] = None

@@ -143,8 +143,10 @@ def _check(study: Study, reader: _Reader) -> None:
 
 def _check_controls(study: Study, reader: _Reader) -> None:
     for name, variant in study.variants.items():
-        for control in variant.controls:
+        for index, control in enumerate(variant.controls):
             if control == study.baseline:
                 raise reader.fail(f'variants.{name}.controls', 'the baseline is compared with anyway; remove it')
-            if control not in study.variants or control == name:
+            if not isinstance(control, str) or control not in study.variants or control == name:
                 raise reader.fail(f'variants.{name}.controls', f'{control!r} is not another variant of the study')
+            if control in variant.controls[:index]:
+                raise reader.fail(f'variants.{name}.controls', f'{control!r} is listed twice')

@@ -184,18 +184,18 @@ def _occlusion_tables(study: Study, summary: Dict[str, Any], name: str) -> Itera
 
 def _control_tables(study: Study, summary: Dict[str, Any], name: str) -> Iterator[tuple]:
     """Yield the tables of variants and their controls, if there are any."""
-    found = {(variant, control): sets[name] for variant, item in summary['control_differences'].items()
-             for control, sets in item.items() if name in sets}
-    if not found:
-        return
-    labels = {pair: ' − '.join(map(study.label, pair)) for pair in found}
-    yield (f'{name}: AP, difference to a control', ['Variant − control', 'AP', 'by seed', *_INTERVALS],
-           [[labels[pair], *_control_cells(sets[ALL]['AP'])] for pair, sets in found.items()])
-    if _has_occlusion(summary, name):
-        for metric, text in OCCLUSION_METRICS.items():
-            columns = _occlusion_columns(study, name, metric)
-            rows = [[labels[pair], *(_difference(_get(summary['occlusion_control_differences'], *pair, *place))
-                                     for place in columns.values())] for pair in found]
+    labels = {(variant, control): f'{study.label(variant)} − {study.label(control)}'
+              for variant, item in study.variants.items() for control in item.controls}
+    found = {pair: _get(summary['control_differences'], *pair, name, ALL, 'AP') for pair in labels}
+    rows = [[labels[pair], *_control_cells(compared)] for pair, compared in found.items() if compared]
+    if rows:
+        yield f'{name}: AP, difference to a control', ['Variant − control', 'AP', 'by seed', *_INTERVALS], rows
+    for metric, text in OCCLUSION_METRICS.items():
+        columns = _occlusion_columns(study, name, metric)
+        cells = {pair: [_difference(_get(summary['occlusion_control_differences'], *pair, *place))
+                        for place in columns.values()] for pair in labels}
+        rows = [[labels[pair], *row] for pair, row in cells.items() if any(row)]
+        if rows:
             yield (f'{name}: {text} by covered fraction, mean over the kinds of occluder, difference to a control with '
                    'its interval over seeds', ['Variant − control', *columns], rows)
 
@@ -208,9 +208,9 @@ def _control_cells(compared: dict) -> List[str]:
 
 def _occlusion_columns(study: Study, name: str, metric: str) -> Dict[str, tuple]:
     """Return the place of each column: the covered fractions, and the change from the smallest to the largest."""
-    fractions = study.occlusion.fractions
+    fractions = study.occlusion.fractions if study.occlusion else []
     columns = {f'{fraction:g}': (name, metric, 'mean', f'{fraction:g}') for fraction in fractions}
-    if len(fractions) > 1:
+    if len(set(fractions)) > 1:
         change = f'{min(fractions):g} → {max(fractions):g}'
         columns[change] = (name, f'{metric}_change', 'mean', change)
     return columns
@@ -254,7 +254,7 @@ def _cell(summary: Dict[str, Any], kind: str, *place: str) -> str:
     if value is None:
         return ''
     text = _number(value['mean'], 100, 1)
-    if compared is None:
+    if compared is None or not text:
         return text
     return f'{text} ({_difference(compared)})'
 

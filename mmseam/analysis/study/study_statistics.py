@@ -215,14 +215,14 @@ def estimate(samples: AllSamples, variant: str, metric: str) -> Optional[Estimat
                     percentile_interval(np.mean([item.resampled[metric] for item in own.values()], axis=0)), seeds)
 
 
-def difference(samples: AllSamples, baseline: str, variant: str, metric: str) -> Optional[Difference]:
-    """Compute the paired difference of a variant to the baseline; None without a common seed."""
-    seeds = [seed for (name, seed) in samples if name == variant and (baseline, seed) in samples]
+def difference(samples: AllSamples, other: str, variant: str, metric: str) -> Optional[Difference]:
+    """Compute the paired difference of a variant to the baseline or a control; None without a common seed."""
+    seeds = [seed for (name, seed) in samples if name == variant and (other, seed) in samples]
     if not seeds:
         return None
-    values = np.array([samples[variant, seed].values[metric] - samples[baseline, seed].values[metric]
+    values = np.array([samples[variant, seed].values[metric] - samples[other, seed].values[metric]
                        for seed in seeds])
-    resampled = np.stack([samples[variant, seed].resampled[metric] - samples[baseline, seed].resampled[metric]
+    resampled = np.stack([samples[variant, seed].resampled[metric] - samples[other, seed].resampled[metric]
                           for seed in seeds])
     several = len(seeds) > 1
     return Difference(
