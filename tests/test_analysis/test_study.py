@@ -51,6 +51,12 @@ def change(study_file, **changes):
     return write_study(study_file, {**yaml.safe_load(study_file.read_text()), **changes})
 
 
+def add_control(study_file):
+    """Compare the variant `seam` with `never`, too."""
+    variants = yaml.safe_load(study_file.read_text())['variants']
+    return change(study_file, variants={**variants, 'seam': {**variants['seam'], 'controls': ['never']}})
+
+
 # ======================== File ========================
 def test_runs_in_order_of_seeds(study_file):
     study = read_study(study_file)
@@ -221,11 +227,9 @@ def test_equal_runs_differ_by_nothing(study_file):
 def test_controls_are_compared_by_seed(study_file, runs):
     """The difference to a control is that of a study whose baseline it is."""
     runs.update({('never', seed): make_result('never', seed, 3) for seed in SEEDS[1:]})
-    variants = yaml.safe_load(study_file.read_text())['variants']
-    with_control = change(study_file, variants={**variants, 'seam': dict(label='SEAM', controls=['never'])})
+    other = summarize(read_study(change(study_file, baseline='never')), runs, num_resamples=50, progress=False)
+    with_control = add_control(change(study_file, baseline='plain'))
     summary = summarize(read_study(with_control), runs, num_resamples=50, progress=False)
-    without = change(study_file, variants=variants, baseline='never')
-    other = summarize(read_study(without), runs, num_resamples=50, progress=False)
     for kind in ('', 'occlusion_'):
         found, wanted = summary[f'{kind}control_differences'], {'seam': {'never': other[f'{kind}differences']['seam']}}
         assert json.dumps(found) == json.dumps(wanted)  # as text, in which NaN equals NaN
@@ -288,8 +292,7 @@ def test_report_of_controls(study_file, runs, tmp_path):
     runs.update({('never', seed): make_result('never', seed, 3) for seed in SEEDS})
     for result in runs.values():
         result.save(tmp_path / 'results')
-    variants = yaml.safe_load(study_file.read_text())['variants']
-    change(study_file, variants={**variants, 'seam': {**variants['seam'], 'controls': ['never']}})
+    add_control(study_file)
     files = {path.name: path for path in report_study(study_file, str(tmp_path), str(tmp_path / 'results'), 50)}
     differences = json.loads(files['summary.json'].read_text())['control_differences']
     found = differences['seam']['never']['own set']['all']['AP']
@@ -306,8 +309,7 @@ def test_report_of_controls(study_file, runs, tmp_path):
 
 
 def test_control_without_results_has_no_table(study_file, runs):
-    variants = yaml.safe_load(study_file.read_text())['variants']
-    study = read_study(change(study_file, variants={**variants, 'seam': {**variants['seam'], 'controls': ['never']}}))
+    study = read_study(add_control(study_file))
     summary = summarize(study, runs, num_resamples=20, progress=False)
     tables = markdown(study, summary, {})
     assert '| SEAM |' in tables and 'control' not in tables and '()' not in tables

@@ -12,7 +12,7 @@ from mmseam.utils.strict_json import dump_json
 from .study_data import ALL
 from .study_description import Study
 from .study_plots import OCCLUSION_METRICS, plot_average_precision, plot_occlusion
-from .study_statistics import METRICS
+from .study_statistics import METRICS, change_name
 
 _INTERVALS = ('over seeds', 'over images', 'over both', 'detectable')
 _LATEX = {'%': r'\%', '&': r'\&', '_': r'\_', '±': r'$\pm$', '−': '$-$', '→': r'$\to$', '…': r'\ldots{}'}
@@ -211,7 +211,7 @@ def _occlusion_columns(study: Study, name: str, metric: str) -> Dict[str, tuple]
     fractions = study.occlusion.fractions if study.occlusion else []
     columns = {f'{fraction:g}': (name, metric, 'mean', f'{fraction:g}') for fraction in fractions}
     if len(set(fractions)) > 1:
-        change = f'{min(fractions):g} → {max(fractions):g}'
+        change = change_name(f'{min(fractions):g}', f'{max(fractions):g}')
         columns[change] = (name, f'{metric}_change', 'mean', change)
     return columns
 

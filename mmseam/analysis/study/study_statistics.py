@@ -172,29 +172,31 @@ class Samples:
         rows = np.vstack([np.ones((1, len(num_gt)), int), weights])
         unknown = np.full(num_resamples, np.nan)
         values = {}
-        for kind, fractions in curve.found.items():
-            for fraction, found in fractions.items():
+        for kind, conditions in curve.found.items():
+            for fraction, found in conditions.items():
                 values[f'recall50/{kind}/{fraction}'] = rows @ np.array(found) / (rows @ num_gt)
                 values[f'AP50/{kind}/{fraction}'] = np.append(curve.ap50[kind][fraction], unknown)
-        for fraction in next(iter(curve.found.values())):
+        fractions = list(next(iter(curve.found.values())))
+        for fraction in fractions:
             for metric in ('recall50', 'AP50'):
                 values[f'{metric}/mean/{fraction}'] = np.mean(
                     [values[f'{metric}/{kind}/{fraction}'] for kind in curve.found], axis=0)
-        values.update(_changes(values))
+        values.update(_changes(values, [*curve.found, 'mean'], fractions))
         return cls({key: float(row[0]) for key, row in values.items()}, {key: row[1:] for key, row in values.items()})
 
 
-def _changes(values: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
-    curves: Dict[Tuple[str, str], List[str]] = {}
-    for metric, kind, fraction in (key.split('/') for key in values):
-        curves.setdefault((metric, kind), []).append(fraction)
-    changes = {}
-    for (metric, kind), fractions in curves.items():
-        first, last = min(fractions, key=float), max(fractions, key=float)
-        if first != last:
-            changes[f'{metric}_change/{kind}/{first} → {last}'] = (
-                values[f'{metric}/{kind}/{last}'] - values[f'{metric}/{kind}/{first}'])
-    return changes
+def _changes(values: Mapping[str, np.ndarray], kinds: Sequence[str], fractions: Sequence[str]) -> Dict[str, np.ndarray]:
+    first, last = min(fractions, key=float), max(fractions, key=float)
+    if first == last:
+        return {}
+    return {f'{metric}_change/{kind}/{change_name(first, last)}':
+            values[f'{metric}/{kind}/{last}'] - values[f'{metric}/{kind}/{first}']
+            for kind in kinds for metric in ('recall50', 'AP50')}
+
+
+def change_name(first: str, last: str) -> str:
+    """Return the key of the change between two covered fractions."""
+    return f'{first} → {last}'
 
 
 def _metrics(precision: np.ndarray, found: np.ndarray) -> Tuple[np.ndarray, ...]:
